@@ -1,0 +1,298 @@
+package sale
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"qrposd/rules/money"
+)
+
+// Refusal is an event that a sale does not accept where it stands. The sale is
+// unchanged; the person or program that asked is told why.
+type Refusal struct {
+	State State
+	Kind  Kind
+	Code  string
+	Text  string
+}
+
+func (e *Refusal) Error() string { return e.Text }
+
+func refuse(s *Sale, ev Event, code, text string) error {
+	return &Refusal{s.State, ev.Kind, code, fmt.Sprintf("sale %s is %s: %s", s.ID, s.State, text)}
+}
+
+// New is a request for a sale.
+type New struct {
+	Flow        Flow
+	Amount      money.Money
+	Description string
+	Operator    string
+}
+
+// Begin makes a sale out of a request. id and key are minted by the caller, once.
+func Begin(n New, id ID, key string, ev Event) (Sale, error) {
+	if err := n.Amount.Check(); err != nil {
+		return Sale{}, err
+	}
+	if n.Flow != Merchant && n.Flow != Payer {
+		return Sale{}, errors.New("sale: the flow is neither merchant nor payer")
+	}
+	return Sale{
+		ID: id, Key: key, Flow: n.Flow, Amount: n.Amount, Description: n.Description, Operator: n.Operator,
+		State: Opened, Begun: ev.At, BegunWall: ev.Wall, Changed: ev.At, Facts: 1,
+	}, nil
+}
+
+// Ephemeral says that ev would change nothing worth a write: a poll that was
+// answered "not yet", or a fact that is on record already.
+func (s Sale) Ephemeral(ev Event) bool {
+	switch a := s.Attempt(ev.OrderNo); {
+	case s.isAside(ev):
+		return s.asideEphemeral(ev)
+	case ev.Kind == PayFailed && a != nil && a.Failed:
+		return true
+	case ev.Kind == Received && s.State == Reversing:
+		return a.TransactionID != ""
+	case ev.Kind == Irreversible && s.State == Reversing:
+		return a.TransactionID == "" // not known to be paid: ask first
+	case (ev.Kind == Closed || ev.Kind == TakenBack) && !s.State.Live() && a != nil:
+		return !a.End.Watched()
+	case ev.Kind == RefundPending && s.State == Refunding:
+		r := s.Refund(ev.RefundNo)
+		return r != nil && r.State == RefundWorking
+	}
+	to, ok := table[s.State][ev.Kind]
+	return ok && len(to) == 0
+}
+
+// Apply records ev: the sale as it is afterwards, or a Refusal. An ephemeral
+// event is not an error and changes nothing.
+func (s Sale) Apply(ev Event) (Sale, error) {
+	if s.Ephemeral(ev) {
+		return s, nil
+	}
+	s = s.clone()
+	if s.isAside(ev) {
+		if err := s.applyAside(ev); err != nil {
+			return Sale{}, err
+		}
+		s.Facts++
+		return s, nil
+	}
+	allowed, ok := table[s.State][ev.Kind]
+	if !ok {
+		return Sale{}, refuse(&s, ev, "sale_"+s.State.String(), fmt.Sprintf("%s does not apply", ev.Kind))
+	}
+	if err := s.guard(ev); err != nil {
+		return Sale{}, err
+	}
+	s.record(ev)
+	to := s.settle(ev, allowed)
+	if !slices.Contains(allowed, to) {
+		return Sale{}, fmt.Errorf("sale: %s on %s leads to %s, which the table does not have", ev.Kind, s.State, to)
+	}
+	if to != s.State {
+		s.State, s.Changed = to, ev.At
+	}
+	s.Facts++
+	return s, nil
+}
+
+// clone copies what Apply writes to, so that the value it was called on stays.
+func (s Sale) clone() Sale {
+	s.Attempts = slices.Clone(s.Attempts)
+	s.Refunds = slices.Clone(s.Refunds)
+	return s
+}
+
+// guard holds what the table cannot: who may begin an attempt, and that no more
+// goes back than came.
+func (s *Sale) guard(ev Event) error {
+	switch ev.Kind {
+	case OrderIntended, ChargeIntended:
+		return s.guardAttempt(ev)
+	case RefundRequested:
+		left := s.Refundable(s.Current().OrderNo)
+		if err := ev.Amount.Check(); err != nil {
+			return err
+		}
+		if less, err := left.Less(ev.Amount); err != nil || less {
+			return errors.Join(refuse(s, ev, "refund_too_large", fmt.Sprintf("%s can still be refunded, %s was asked", left, ev.Amount)), err)
+		}
+	case RefundIntended, RefundPending, RefundDone, RefundFailed:
+		if s.Refund(ev.RefundNo) == nil {
+			return refuse(s, ev, "refund_unknown", "there is no refund "+ev.RefundNo)
+		}
+	case Received:
+		if ev.Amount != s.Amount {
+			return refuse(s, ev, "amount_differs", fmt.Sprintf("%s was paid for a sale of %s", ev.Amount, s.Amount))
+		}
+	}
+	return nil
+}
+
+func (s *Sale) guardAttempt(ev Event) error {
+	if (ev.Kind == OrderIntended) != (s.Flow == Merchant) {
+		return refuse(s, ev, "sale_other_flow", "this sale is paid the other way round")
+	}
+	if ev.Request == nil || ev.OrderNo != s.NextOrderNo() {
+		return refuse(s, ev, "order_number", "an attempt carries its request and the sale's next order number")
+	}
+	if len(s.Attempts) >= maxAttempts {
+		return refuse(s, ev, "sale_too_many_attempts", "open a new sale")
+	}
+	if a := s.Current(); a != nil && (!a.End.Retryable() || s.Cancel) {
+		return refuse(s, ev, "sale_not_retryable", "it is not certain that nothing was taken; open a new sale")
+	}
+	return nil
+}
+
+// record writes the fact into the attempt or the refund that it is about.
+func (s *Sale) record(ev Event) {
+	if ev.Why != nil && ev.Kind != RefundRequested {
+		s.Why = ev.Why
+	}
+	a := s.Current()
+	switch ev.Kind {
+	case OrderIntended, ChargeIntended:
+		s.Attempts = append(s.Attempts, Attempt{OrderNo: ev.OrderNo, Request: *ev.Request, Sent: ev.At, CodeID: ev.CodeID})
+		s.Why = nil
+	case Ordered:
+		a.CodeURL, a.Lasts, a.Shown = ev.CodeURL, ev.Lasts, ev.At
+	case ChargeRefused:
+		a.Refused = true
+	case PayFailed:
+		a.Failed = true
+	case CancelRequested:
+		s.Cancel = true
+	case CloseIntended, ReverseIntended:
+		a.Undo, a.Undone = a.Undo+1, ev.At
+	case Received:
+		s.recordPayment(a, ev)
+	case Irreversible:
+		a.end(EndPaid, ev.At)
+		s.oweRefund(a.OrderNo, s.Amount, "", "the charge could no longer be reversed", true)
+	case RefundRequested:
+		s.oweRefund(a.OrderNo, ev.Amount, ev.By, why(ev), false)
+	case RefundIntended, RefundPending, RefundDone, RefundFailed:
+		s.Refund(ev.RefundNo).record(ev)
+	default:
+		if a != nil {
+			s.recordEnd(a, ev)
+		}
+	}
+}
+
+func (s *Sale) recordPayment(a *Attempt, ev Event) {
+	a.TransactionID = ev.TransactionID
+	switch {
+	case s.State == Reversing:
+		// The reversal under way gives this money back; saying "paid" would be
+		// false the moment a lost reversal arrives.
+	case s.State.Live():
+		a.end(EndPaid, ev.At)
+		s.Why = nil
+	default: // late: somebody was told "failed"
+		a.end(EndPaid, ev.At)
+		s.Why = &Reason{"late_success", "the payment arrived after the sale had ended and is given back"}
+		s.oweRefund(a.OrderNo, s.Amount, "", s.Why.Message, true)
+	}
+}
+
+func (s *Sale) recordEnd(a *Attempt, ev Event) {
+	switch ev.Kind {
+	case Closed:
+		a.end(EndClosed, ev.At)
+	case TakenBack:
+		a.end(EndTakenBack, ev.At)
+	case NotSent:
+		a.end(EndNotSent, ev.At)
+	case OrderRefused:
+		a.end(EndRefused, ev.At)
+	case Concluded:
+		if a.Refused {
+			a.end(EndRefused, ev.At)
+		} else {
+			a.end(EndConcluded, ev.At)
+		}
+	}
+}
+
+func (a *Attempt) end(e End, at Instant) { a.End, a.EndedAt = e, at }
+
+func (r *Refund) record(ev Event) {
+	switch ev.Kind {
+	case RefundIntended:
+		r.Request, r.Sent, r.Tries = *ev.Request, ev.At, r.Tries+1
+	case RefundPending:
+		r.State = RefundWorking
+	case RefundDone:
+		r.State = RefundPaid
+	case RefundFailed:
+		r.State = RefundBroken
+	}
+}
+
+func why(ev Event) string {
+	if ev.Why == nil {
+		return ""
+	}
+	return ev.Why.Message
+}
+
+// oweRefund promises money back under the next number of the order.
+func (s *Sale) oweRefund(orderNo string, m money.Money, by, text string, auto bool) {
+	n := 1
+	for i := range s.Refunds {
+		if s.Refunds[i].OrderNo == orderNo {
+			n++
+		}
+	}
+	s.Refunds = append(s.Refunds, Refund{
+		No: fmt.Sprintf("%sR%d", orderNo, n), OrderNo: orderNo, Amount: m, By: by, Auto: auto, Why: text, State: RefundOwed,
+	})
+}
+
+// settle chooses among the targets of a transition by what is on record.
+func (s *Sale) settle(ev Event, allowed targets) State {
+	if len(allowed) == 1 {
+		return allowed[0]
+	}
+	switch ev.Kind {
+	case RefundDone, RefundFailed:
+		return s.afterRefund()
+	case Closed, TakenBack, Concluded:
+		switch a := s.Current(); {
+		case s.Cancel:
+			return Cancelled
+		case s.Flow == Payer && (a.Failed || a.Refused || ev.Kind == Concluded):
+			return Declined
+		case s.Flow == Payer:
+			return Reversed
+		case s.State == Ordering:
+			return Declined
+		}
+		return Expired
+	}
+	return s.State
+}
+
+// afterRefund is where a sale rests when its refund has ended: by how much of
+// the current order's money is still with the shop.
+func (s *Sale) afterRefund() State {
+	gone := int64(0)
+	for i := range s.Refunds {
+		if r := &s.Refunds[i]; r.State == RefundPaid && r.OrderNo == s.Current().OrderNo {
+			gone += r.Amount.Minor
+		}
+	}
+	switch gone {
+	case 0:
+		return Paid
+	case s.Amount.Minor:
+		return Refunded
+	}
+	return PartRefunded
+}

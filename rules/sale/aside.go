@@ -1,0 +1,60 @@
+package sale
+
+import "fmt"
+
+// isAside says that ev is about an attempt before the current one. Such an
+// attempt has ended; only money that turns up late can still happen to it.
+func (s *Sale) isAside(ev Event) bool {
+	order := ev.OrderNo
+	if r := s.Refund(ev.RefundNo); r != nil {
+		order = r.OrderNo
+	}
+	if order == "" || ev.Kind == OrderIntended || ev.Kind == ChargeIntended {
+		return false
+	}
+	return s.Current() != nil && s.Current().OrderNo != order
+}
+
+func (s *Sale) asideEphemeral(ev Event) bool {
+	a, r := s.Attempt(ev.OrderNo), s.Refund(ev.RefundNo)
+	switch ev.Kind {
+	case Waiting, Missing, Unclear, PayFailed:
+		return true
+	case Received:
+		return a != nil && a.End == EndPaid
+	case Closed, TakenBack:
+		return a != nil && !a.End.Watched()
+	case RefundPending:
+		return r != nil && r.State != RefundOwed
+	case RefundDone:
+		return r != nil && r.State == RefundPaid
+	}
+	return false
+}
+
+// applyAside records late money of an earlier attempt and gives it back. The
+// sale itself goes on: whoever stands at the counter now is not held up by it.
+func (s *Sale) applyAside(ev Event) error {
+	if r := s.Refund(ev.RefundNo); r != nil {
+		r.record(ev)
+		return nil
+	}
+	a := s.Attempt(ev.OrderNo)
+	if a == nil {
+		return refuse(s, ev, "order_unknown", fmt.Sprintf("it has no order %.32q", ev.OrderNo))
+	}
+	switch ev.Kind {
+	case Received:
+		if ev.Amount != s.Amount {
+			return refuse(s, ev, "amount_differs", fmt.Sprintf("%s was paid for a sale of %s", ev.Amount, s.Amount))
+		}
+		a.TransactionID = ev.TransactionID
+		a.end(EndPaid, ev.At)
+		s.oweRefund(a.OrderNo, s.Amount, "", "an earlier attempt was paid after it had ended", true)
+	case Closed, TakenBack:
+		s.recordEnd(a, ev)
+	default:
+		return refuse(s, ev, "order_ended", fmt.Sprintf("%s does not apply to an earlier attempt", ev.Kind))
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package sale
+
+import (
+	"fmt"
+	"time"
+
+	"qrposd/rules/money"
+)
+
+// Kind says what an Event states. The names are on disk in every journal.
+type Kind string
+
+const (
+	// Begun: a cashier or a POS asked for a sale. It creates the Sale and is the
+	// first entry of every sale's journal.
+	Begun Kind = "begun"
+
+	// OrderIntended: the request for a QR code is about to leave, and here it is.
+	OrderIntended Kind = "order_intended"
+	// Ordered: the provider gave a code to show.
+	Ordered Kind = "ordered"
+	// OrderRefused: the provider will not make this order. Nobody has seen a code.
+	OrderRefused Kind = "order_refused"
+
+	// ChargeIntended: the charge of a payer's code is about to leave, and here it
+	// is, the code itself blanked. From here on the money may be anywhere.
+	ChargeIntended Kind = "charge_intended"
+	// ChargeRefused: the provider's signed word that the payer's code or account
+	// will not do. Still confirmed by a query before anybody is told.
+	ChargeRefused Kind = "charge_refused"
+	// NotSent: not one byte of the charge reached the network. The only failure
+	// that is certain without the provider.
+	NotSent Kind = "not_sent"
+
+	// Waiting: the provider knows the order and it is not paid: the payer is still
+	// looking, or typing. A fact that changes nothing but when to ask next.
+	Waiting Kind = "waiting"
+	// Missing: the provider says that it does not know the order. It may learn of
+	// it yet. A fact that changes nothing until it is heard again and late enough.
+	Missing Kind = "missing"
+	// Unclear: no answer, or one that cannot be trusted. It says nothing about the
+	// money.
+	Unclear Kind = "unclear"
+
+	// Received: the provider's signed word that the payer paid. Valid in every
+	// state that has an attempt, however late: money is never overlooked.
+	Received Kind = "received"
+	// PayFailed: the provider's signed word that the payment failed; it asks for a
+	// reversal to close the order.
+	PayFailed Kind = "pay_failed"
+
+	// CancelRequested: the cashier wants out. What follows depends on where the
+	// money may be.
+	CancelRequested Kind = "cancel_requested"
+	// CloseIntended: the withdrawal of a QR code is about to be sent.
+	CloseIntended Kind = "close_intended"
+	// Closed: the provider's signed word that the code can no longer be paid.
+	Closed Kind = "closed"
+	// ReverseIntended: the taking back of a charge is about to be sent.
+	ReverseIntended Kind = "reverse_intended"
+	// TakenBack: the provider's signed word that the charge is undone.
+	TakenBack Kind = "taken_back"
+	// Irreversible: the charge went through and can only be refunded now.
+	Irreversible Kind = "irreversible"
+	// Concluded: the till's own conclusion that nothing was taken, by time and by
+	// the provider's not knowing the order. The weakest end; it stays watched.
+	Concluded Kind = "concluded"
+
+	// RefundRequested: the shop promises money back to the payer.
+	RefundRequested Kind = "refund_requested"
+	// RefundIntended: the refund is about to be sent, under a number fixed here.
+	RefundIntended Kind = "refund_intended"
+	// RefundPending: the provider accepted the refund and is working on it.
+	RefundPending Kind = "refund_pending"
+	// RefundDone: the provider's signed word that the payer has the money.
+	RefundDone Kind = "refund_done"
+	// RefundFailed: the provider's signed word that the refund will not happen. A
+	// person has to look; the money is still the shop's.
+	RefundFailed Kind = "refund_failed"
+)
+
+// Kinds lists every kind of event in the order of a sale's life.
+func Kinds() []Kind {
+	return []Kind{
+		Begun, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
+		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, RefundRequested, RefundIntended,
+		RefundPending, RefundDone, RefundFailed,
+	}
+}
+
+// Event is a fact about a sale. Facts are never wrong: what was not heard is
+// the fact Unclear. At and Wall are stamped by the store in the transaction
+// that records the fact.
+type Event struct {
+	Kind    Kind      `json:"kind"`
+	At      Instant   `json:"at"`
+	Wall    time.Time `json:"wall"`
+	OrderNo string    `json:"order_no,omitempty"` // the attempt it is about; empty is the current one
+	By      string    `json:"by,omitempty"`       // who asked: a cashier, a POS, or empty for the till itself
+
+	Request *Request `json:"request,omitempty"` // intents: what is about to leave
+	CodeID  string   `json:"code_id,omitempty"` // ChargeIntended: which payer code, as its digest
+
+	CodeURL string        `json:"code_url,omitempty"` // Ordered: what the QR code says
+	Lasts   time.Duration `json:"lasts,omitempty"`    // Ordered: how long it can be paid
+
+	TransactionID string      `json:"transaction_id,omitempty"` // Received: the provider's number
+	Amount        money.Money `json:"amount,omitzero"`          // Received, RefundRequested
+	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
+
+	Why *Reason `json:"why,omitempty"` // in the provider's or the cashier's words
+}
+
+// Reason explains a state to a person and to a program.
+type Reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (r Reason) String() string { return fmt.Sprintf("%s: %s", r.Code, r.Message) }
+
+// Once makes a request of the local API happen once: the caller's key and a
+// digest of what was asked under it. The zero Once is an event of the till
+// itself, which needs none.
+type Once struct {
+	Key   string
+	Print string
+}
+
+// Entry is one line of the journal as its readers see it: the fact and where it
+// left the sale. Seq is dense, starts at one and survives restarts.
+type Entry struct {
+	Seq   uint64 `json:"seq"`
+	Sale  ID     `json:"sale"`
+	State State  `json:"state"`
+	Event Event  `json:"event"`
+}

@@ -1,0 +1,288 @@
+package sale
+
+import (
+	"slices"
+	"time"
+)
+
+// Action is what a step does.
+type Action string
+
+// The actions. Order, Charge, Close, Reverse and Refund change something at the
+// provider and need an intent on disk; Conclude asks nobody.
+const (
+	Nothing     Action = ""
+	Order       Action = "order"
+	Charge      Action = "charge"
+	Query       Action = "query"
+	Close       Action = "close"
+	Reverse     Action = "reverse"
+	SendRefund  Action = "refund"
+	QueryRefund Action = "query_refund"
+	Conclude    Action = "conclude"
+)
+
+// Step is what a sale owes the world: what to do, when, and about which order
+// or refund. The zero Step owes nothing.
+type Step struct {
+	Do       Action
+	Due      Instant
+	OrderNo  string
+	RefundNo string
+}
+
+// Poll is what was heard about one order or refund since the process began.
+type Poll struct {
+	Asked   int     // calls that were answered or given up
+	Last    Instant // when the last of them ended
+	Missing int     // how many in a row said that there is no such order
+}
+
+// Watch is what a running process remembers of its polls, by order or refund
+// number. It is never stored: losing it costs a query.
+type Watch struct {
+	Polls map[string]Poll
+	Code  bool // a payer's code is at hand; only its owner knows it
+}
+
+// Note adds the answer to a step to the watch.
+func (w *Watch) Note(step Step, ev Event, now Instant) {
+	if w.Polls == nil {
+		w.Polls = make(map[string]Poll)
+	}
+	key := step.OrderNo + step.RefundNo
+	p := w.Polls[key]
+	p.Asked++
+	p.Last = now
+	switch ev.Kind {
+	case Missing:
+		p.Missing++
+	case Unclear: // no answer is no evidence either way
+	default:
+		p.Missing = 0
+	}
+	w.Polls[key] = p
+}
+
+// justNow is how close a query must be for the closing or reversal that follows
+// it: the provider asks for no gap at all.
+const justNow = time.Second
+
+func (p Poll) fresh(now Now) bool { return p.Asked > 0 && now.At.Sub(p.Last) < justNow }
+
+// Next is what s owes the world: the step that is due first.
+func (s Sale) Next(now Now, w Watch, p Plan) Step {
+	steps := []Step{s.nextAttempt(now, w, p)}
+	for i := range s.Refunds {
+		steps = append(steps, s.nextRefund(&s.Refunds[i], now, w, p))
+	}
+	for i := range s.Attempts {
+		steps = append(steps, s.nextWatch(&s.Attempts[i], w, p))
+	}
+	steps = slices.DeleteFunc(steps, func(st Step) bool { return st.Do == Nothing })
+	if len(steps) == 0 {
+		return Step{}
+	}
+	return slices.MinFunc(steps, func(a, b Step) int { return int(max(-1, min(1, a.Due-b.Due))) })
+}
+
+// NeedsIntent says that step changes something at the provider and its bytes
+// are not on disk yet, or its time has to be.
+func (s Sale) NeedsIntent(step Step) bool {
+	switch step.Do {
+	case Order:
+		return s.State == Opened
+	case Charge, Close, Reverse, SendRefund:
+		return true
+	}
+	return false
+}
+
+// Recorded is the request that was already fixed for step, to be sent again
+// byte for byte.
+func (s Sale) Recorded(step Step) (Request, bool) {
+	switch step.Do {
+	case Order:
+		if a := s.Current(); s.State == Ordering {
+			return a.Request, true
+		}
+	case SendRefund:
+		if r := s.Refund(step.RefundNo); r != nil && r.Tries > 0 {
+			return r.Request, true
+		}
+	}
+	return Request{}, false
+}
+
+// Conclusion is the till's own word on a step that nobody has to be asked about.
+func (s Sale) Conclusion(step Step) Event {
+	ev := Event{Kind: Concluded, OrderNo: step.OrderNo}
+	switch {
+	case s.State == Opened:
+		ev.Why = &Reason{"no_code", "no payment code was scanned in time"}
+	case s.Cancel:
+		ev.Why = &Reason{"cancelled", "cancelled at the till"}
+	case s.State == Ordering:
+		ev.Why = &Reason{"no_qr", "the provider gave no QR code in time; nobody has seen one"}
+	case s.State == InDoubt:
+		ev.Why = s.Why // the provider's signed refusal, confirmed
+	default:
+		ev.Why = &Reason{"order_unknown", "the provider does not know the payment; the till keeps watching it"}
+	}
+	return ev
+}
+
+// Intent is the record of a step that is about to be taken.
+func (s Sale) Intent(step Step, req Request, codeID string) Event {
+	kind := map[Action]Kind{
+		Order: OrderIntended, Charge: ChargeIntended, Close: CloseIntended, Reverse: ReverseIntended, SendRefund: RefundIntended,
+	}[step.Do]
+	return Event{Kind: kind, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Request: &req, CodeID: codeID}
+}
+
+func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
+	a := s.Current()
+	switch s.State {
+	case Opened:
+		if s.Flow == Merchant {
+			return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo()}
+		}
+		if w.Code {
+			return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
+		}
+		return Step{Do: Conclude, Due: max(s.Begun, now.Since).Add(p.ScanWindow)}
+	case Declined, Reversed:
+		if w.Code && a.End.Retryable() && !s.Cancel {
+			return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
+		}
+	case Ordering:
+		return s.nextOrdering(a, now, w.Polls[a.OrderNo], p)
+	case Presented:
+		return s.nextPresented(a, now, w.Polls[a.OrderNo], p)
+	case Closing:
+		return s.nextUndo(a, Close, p.QRPoll, now, w.Polls[a.OrderNo], p)
+	case Charging: // asked only after a restart: the outcome leaves this state
+		return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
+	case InDoubt:
+		return s.nextInDoubt(a, now, w.Polls[a.OrderNo], p)
+	case Reversing:
+		return s.nextUndo(a, Reverse, p.Poll, now, w.Polls[a.OrderNo], p)
+	}
+	return Step{}
+}
+
+func (s *Sale) nextOrdering(a *Attempt, now Now, poll Poll, p Plan) Step {
+	giveUp := max(a.Sent, now.Since).Add(p.OrderGiveUp)
+	if s.Cancel || now.At >= giveUp {
+		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
+	}
+	if poll.Asked == 0 {
+		return Step{Do: Order, Due: now.At, OrderNo: a.OrderNo}
+	}
+	return Step{Do: Order, Due: poll.Last.Add(rung(p.OrderRetry, poll.Asked)), OrderNo: a.OrderNo}
+}
+
+func (s *Sale) nextPresented(a *Attempt, now Now, poll Poll, p Plan) Step {
+	ends := a.Shown.Add(a.Lasts)
+	if s.Cancel || now.At >= ends {
+		return Step{Do: askedFirst(Close, poll, now), Due: now.At, OrderNo: a.OrderNo}
+	}
+	return Step{Do: Query, Due: min(ends, max(a.Shown, poll.Last).Add(p.QRPoll)), OrderNo: a.OrderNo}
+}
+
+func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
+	began := max(a.Sent, now.Since)
+	undo := s.undoAt(a, now, p)
+	switch {
+	case a.Refused && poll.Missing > 0:
+		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
+	case a.Refused && poll.Asked < 2: // Asked counts the charge itself
+		return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
+	case now.At >= undo:
+		return Step{Do: askedFirst(Reverse, poll, now), Due: now.At, OrderNo: a.OrderNo}
+	}
+	return Step{Do: Query, Due: min(undo, max(poll.Last.Add(p.Poll), began.Add(p.PollFirst))), OrderNo: a.OrderNo}
+}
+
+// undoAt is when an open charge is taken back. Nothing is reversed before the
+// provider's earliest moment, whoever is in a hurry.
+func (s *Sale) undoAt(a *Attempt, now Now, p Plan) Instant {
+	began := max(a.Sent, now.Since)
+	if s.Cancel || a.Failed || a.Refused {
+		return began.Add(p.ReverseEarliest)
+	}
+	return began.Add(p.Deadline)
+}
+
+// nextUndo goes on closing or reversing what was begun: ask, undo at once after
+// the answer, wait longer each time, never give up. The till may conclude that
+// there was nothing to undo when the provider twice does not know the order.
+func (s *Sale) nextUndo(a *Attempt, do Action, ask time.Duration, now Now, poll Poll, p Plan) Step {
+	if poll.Missing > 1 && now.At >= max(a.Sent, now.Since).Add(p.MissingAfter) {
+		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
+	}
+	wait := p.undoWait(a.Undo)
+	due := max(a.Undone, now.Since).Add(wait)
+	if now.At >= due {
+		return Step{Do: askedFirst(do, poll, now), Due: now.At, OrderNo: a.OrderNo}
+	}
+	return Step{Do: Query, Due: min(due, max(poll.Last, a.Undone).Add(max(ask, wait/4))), OrderNo: a.OrderNo}
+}
+
+func askedFirst(do Action, poll Poll, now Now) Action {
+	if poll.fresh(now) {
+		return do
+	}
+	return Query
+}
+
+// nextRefund sends a promised refund, asks about it, and sends the same bytes
+// again until the provider says how it ended.
+func (s *Sale) nextRefund(r *Refund, now Now, w Watch, p Plan) Step {
+	poll := w.Polls[r.OrderNo+r.No]
+	ask := Step{Do: QueryRefund, OrderNo: r.OrderNo, RefundNo: r.No}
+	ask.Due = max(poll.Last, r.Sent).Add(p.refundAsk(poll.Asked))
+	switch {
+	case r.State == RefundWorking:
+		return ask
+	case r.State != RefundOwed:
+		return Step{}
+	}
+	send := Step{Do: SendRefund, Due: now.At, OrderNo: r.OrderNo, RefundNo: r.No}
+	if last := s.lastRefund(r.OrderNo); last > 0 {
+		send.Due = max(last, now.Since).Add(p.RefundPace)
+	}
+	if r.Tries == 0 {
+		return send
+	}
+	send.Due = max(send.Due, r.Sent.Add(rung(p.Background, r.Tries)))
+	if ask.Due < send.Due {
+		return ask
+	}
+	return send
+}
+
+func (s *Sale) lastRefund(orderNo string) Instant {
+	last := Instant(0)
+	for i := range s.Refunds {
+		if s.Refunds[i].OrderNo == orderNo {
+			last = max(last, s.Refunds[i].Sent)
+		}
+	}
+	return last
+}
+
+// nextWatch keeps asking about an order whose end rests on less than the
+// provider's word.
+func (s *Sale) nextWatch(a *Attempt, w Watch, p Plan) Step {
+	if !a.End.Watched() {
+		return Step{}
+	}
+	poll := w.Polls[a.OrderNo]
+	last := max(poll.Last, a.EndedAt)
+	due := last.Add(p.watchWait(last.Sub(a.EndedAt)))
+	if due.Sub(a.EndedAt) > p.WatchFor {
+		return Step{}
+	}
+	return Step{Do: Query, Due: due, OrderNo: a.OrderNo}
+}

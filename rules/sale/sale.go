@@ -1,0 +1,186 @@
+package sale
+
+import (
+	"time"
+
+	"qrposd/rules/money"
+)
+
+// ID names a sale and is the stem of its order numbers at the provider.
+type ID string
+
+// Instant is a point in the till's own time in nanoseconds. It never goes back,
+// not over a restart and not when the wall clock is set; the store keeps it.
+type Instant int64
+
+// Add is the instant d after i.
+func (i Instant) Add(d time.Duration) Instant { return i + Instant(d) }
+
+// Sub is the time from j to i.
+func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i - j) }
+
+// Now is the moment Next is asked about. Since is when this boot of the machine
+// began to count: how long the power was off before it is unknown, so every
+// wait that began earlier is waited out again from there, which is the safe side.
+type Now struct {
+	At, Since Instant
+}
+
+// Flow is who shows the code.
+type Flow string
+
+const (
+	// Merchant: the till shows a QR code and the payer scans it.
+	Merchant Flow = "merchant"
+	// Payer: the payer shows a code and the till scans it.
+	Payer Flow = "payer"
+)
+
+// Sale is one intention to take money, and all that is known of it. It is a
+// value: Apply returns a new one and shares nothing that is written to.
+type Sale struct {
+	ID          ID          `json:"id"`
+	Key         string      `json:"key"` // idempotency key, minted once
+	Flow        Flow        `json:"flow"`
+	Amount      money.Money `json:"amount"`
+	Description string      `json:"description"`
+	Operator    string      `json:"operator,omitempty"`
+	State       State       `json:"state"`
+	Cancel      bool        `json:"cancel,omitempty"` // the cashier wants out
+	Why         *Reason     `json:"why,omitempty"`    // why it is in this state
+	Attempts    []Attempt   `json:"attempts,omitempty"`
+	Refunds     []Refund    `json:"refunds,omitempty"`
+	Begun       Instant     `json:"begun"`
+	BegunWall   time.Time   `json:"begun_wall"`
+	Changed     Instant     `json:"changed"`
+	Facts       int         `json:"facts"` // how many events made it
+}
+
+// End is how an attempt ended, strongest first.
+type End string
+
+const (
+	// Open: not ended.
+	Open End = ""
+	// EndPaid: the payer paid.
+	EndPaid End = "paid"
+	// EndClosed: the provider confirmed that the code cannot be paid any more.
+	EndClosed End = "closed"
+	// EndTakenBack: the provider confirmed the reversal.
+	EndTakenBack End = "taken_back"
+	// EndNotSent: the charge never left the till.
+	EndNotSent End = "not_sent"
+	// EndRefused: the provider refused under its signature and does not know the order.
+	EndRefused End = "refused"
+	// EndConcluded: the till concluded it from silence.
+	EndConcluded End = "concluded"
+)
+
+// Watched says that the end rests on less than the provider's word about the
+// order itself: it is asked about for a while, and late money goes back.
+func (e End) Watched() bool { return e == EndRefused || e == EndConcluded }
+
+// Retryable says that the payer may try again in the same sale.
+func (e End) Retryable() bool { return e == EndTakenBack || e == EndNotSent || e == EndRefused }
+
+// Attempt is one order at the provider. A sale has at most one open attempt.
+type Attempt struct {
+	OrderNo       string        `json:"order_no"`
+	Request       Request       `json:"request"`
+	Sent          Instant       `json:"sent"` // when the intent was recorded; every wait counts from here
+	CodeID        string        `json:"code_id,omitempty"`
+	CodeURL       string        `json:"code_url,omitempty"`
+	Lasts         time.Duration `json:"lasts,omitempty"`
+	Shown         Instant       `json:"shown,omitempty"`
+	Refused       bool          `json:"refused,omitempty"` // refused under signature, to be confirmed
+	Failed        bool          `json:"failed,omitempty"`  // failed under signature, to be reversed
+	Undo          int           `json:"undo,omitempty"`    // closes or reversals sent
+	Undone        Instant       `json:"undone,omitempty"`  // when the last of them was
+	TransactionID string        `json:"transaction_id,omitempty"`
+	End           End           `json:"end,omitempty"`
+	EndedAt       Instant       `json:"ended_at,omitempty"`
+}
+
+// RefundState is where one refund stands.
+type RefundState string
+
+// The states of a refund.
+const (
+	RefundOwed    RefundState = "owed"    // promised, perhaps sent
+	RefundWorking RefundState = "working" // accepted by the provider
+	RefundPaid    RefundState = "done"    // the payer has it
+	RefundBroken  RefundState = "failed"  // will not happen by itself
+)
+
+// Refund is money promised back. Its number is fixed before it is first sent
+// and is the provider's idempotency key: the same number refunds once.
+type Refund struct {
+	No      string      `json:"no"`
+	OrderNo string      `json:"order_no"`
+	Amount  money.Money `json:"amount"`
+	By      string      `json:"by,omitempty"`
+	Auto    bool        `json:"auto,omitempty"` // late money, given back without being asked
+	Why     string      `json:"why,omitempty"`
+	State   RefundState `json:"state"`
+	Request Request     `json:"request,omitzero"`
+	Sent    Instant     `json:"sent,omitempty"`
+	Tries   int         `json:"tries,omitempty"`
+}
+
+// Current is the latest attempt, nil before the first.
+func (s *Sale) Current() *Attempt {
+	if len(s.Attempts) == 0 {
+		return nil
+	}
+	return &s.Attempts[len(s.Attempts)-1]
+}
+
+// Attempt finds an attempt by its order number; empty is the current one.
+func (s *Sale) Attempt(orderNo string) *Attempt {
+	if orderNo == "" {
+		return s.Current()
+	}
+	for i := range s.Attempts {
+		if s.Attempts[i].OrderNo == orderNo {
+			return &s.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// Refund finds a refund by its number.
+func (s *Sale) Refund(no string) *Refund {
+	for i := range s.Refunds {
+		if s.Refunds[i].No == no {
+			return &s.Refunds[i]
+		}
+	}
+	return nil
+}
+
+// Refundable is what may still be promised back of an order's money: what was
+// paid less every refund that has not failed for good.
+func (s *Sale) Refundable(orderNo string) money.Money {
+	rest := money.Money{Currency: s.Amount.Currency}
+	if a := s.Attempt(orderNo); a == nil || a.End != EndPaid {
+		return rest
+	}
+	rest.Minor = s.Amount.Minor
+	for i := range s.Refunds {
+		if r := &s.Refunds[i]; r.OrderNo == orderNo && r.State != RefundBroken {
+			rest.Minor -= r.Amount.Minor
+		}
+	}
+	return rest
+}
+
+// PaidOrder is the attempt whose money this sale is about: the last paid one
+// that was not late money to be given back.
+func (s *Sale) PaidOrder() *Attempt {
+	for i := len(s.Attempts) - 1; i >= 0; i-- {
+		if s.Attempts[i].End == EndPaid {
+			return &s.Attempts[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package sale
+
+import "fmt"
+
+// State is where a sale stands. The numbers are on disk and on the wire of
+// every till ever sold: they are never reused. Gaps belong to states that sit
+// between their neighbours (projected, judged, the confirmations, offline).
+type State uint8
+
+const (
+	// Opened: an amount is known and nothing was asked of the provider. The
+	// cashier's request brought it here. No money is anywhere. A merchant-presented
+	// sale goes on by itself; a payer-presented one waits for a code, and for no
+	// longer than the scan window. After a restart it waits anew.
+	Opened State = 10
+
+	// Ordering: the request for a QR code is on disk and may have been sent.
+	// Nobody has seen a code, so nobody can have paid. After a restart the same
+	// bytes are sent again: the provider answers with a new code for the same order.
+	Ordering State = 30
+
+	// Presented: the QR code is on the screen and the payer may pay at any moment.
+	// The provider moves it on. After a restart the code is shown again and queried.
+	Presented State = 40
+
+	// Closing: the QR code was withdrawn, by its time or by the cashier, and the
+	// provider has not yet confirmed that it can no longer be paid. The payer may
+	// still win the race. After a restart: query, then close again.
+	Closing State = 45
+
+	// Charging: the charge of a payer's code is on disk and may have been sent.
+	// The money may be anywhere. After a restart: query, never charge.
+	Charging State = 50
+
+	// InDoubt: a charge was sent and its outcome is not known, or the payer is
+	// still typing a password. The money may be anywhere; the cashier is told so,
+	// with the seconds until the till takes it back. After a restart: query.
+	InDoubt State = 60
+
+	// Reversing: the till has begun to take a charge back and will not stop: a
+	// reversal whose answer was lost can still happen, so "paid" would no longer
+	// be safe to say. After a restart: query, then reverse again.
+	Reversing State = 65
+
+	// Paid: the provider has said under its signature that the payer paid. The
+	// money is the shop's. Only a refund leaves this state.
+	Paid State = 70
+
+	// Refunding: the shop owes the payer money that the provider has not yet
+	// confirmed to have given back. After a restart: query the refund, then send
+	// the same bytes again.
+	Refunding State = 75
+
+	// PartRefunded: some of the money went back, the rest is the shop's.
+	PartRefunded State = 80
+
+	// Refunded: all of the money went back.
+	Refunded State = 85
+
+	// Declined: the attempt ended without money. Where the provider said so, the
+	// payer may try again with another code. Where the till had to conclude it, the
+	// order is asked about for a week, and money that turns up goes back by itself.
+	Declined State = 90
+
+	// Cancelled: the cashier withdrew the sale and no money was taken.
+	Cancelled State = 91
+
+	// Expired: the time to pay ran out and no money was taken.
+	Expired State = 92
+
+	// Reversed: the charge was taken back; the payer has the money or never lost it.
+	Reversed State = 93
+)
+
+// States lists every state in the order of a sale's life.
+func States() []State {
+	return []State{Opened, Ordering, Presented, Closing, Charging, InDoubt, Reversing, Paid, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed}
+}
+
+var stateNames = map[State]string{
+	Opened: "opened", Ordering: "ordering", Presented: "presented", Closing: "closing", Charging: "charging", InDoubt: "in_doubt",
+	Reversing: "reversing", Paid: "paid", Refunding: "refunding", PartRefunded: "part_refunded", Refunded: "refunded",
+	Declined: "declined", Cancelled: "cancelled", Expired: "expired", Reversed: "reversed",
+}
+
+func (s State) String() string {
+	if n, ok := stateNames[s]; ok {
+		return n
+	}
+	return fmt.Sprintf("state(%d)", uint8(s))
+}
+
+// MarshalText is the state's name, so that no number leaks into an API.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a state's name.
+func (s *State) UnmarshalText(b []byte) error {
+	for st, n := range stateNames {
+		if n == string(b) {
+			*s = st
+			return nil
+		}
+	}
+	return fmt.Errorf("sale: unknown state %.20q", b)
+}
+
+// Live says that an attempt is under way whose outcome is open: while one is,
+// no other may begin.
+func (s State) Live() bool {
+	switch s {
+	case Ordering, Presented, Closing, Charging, InDoubt, Reversing:
+		return true
+	}
+	return false
+}
+
+// Taken says that the payer's money is with the shop, all or part of it.
+func (s State) Taken() bool { return s == Paid || s == Refunding || s == PartRefunded }

@@ -1,0 +1,96 @@
+package sale
+
+// targets are the states an event may lead to. A list with nothing in it is a
+// fact that changes nothing worth a write: it only tells when to ask again. An
+// event that a state does not list is refused.
+type targets []State
+
+// pass is the fact that is not worth a write.
+var pass = targets{}
+
+// table is every transition there is (I7). The diagram and the tests are made
+// from it; Apply refuses whatever is not in it. Where several targets are
+// listed, what was recorded before decides: settle says how.
+//
+// It speaks of the current attempt only. A fact about an earlier one changes
+// that attempt and its refunds and leaves the sale's state alone.
+var table = map[State]map[Kind]targets{
+	Opened: {
+		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired},
+	},
+	Ordering: {
+		Ordered: {Presented}, OrderRefused: {Declined}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
+		Waiting: pass, Missing: pass, Unclear: pass, NotSent: pass,
+	},
+	Presented: {
+		Received: {Paid}, CancelRequested: {Presented}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
+		Waiting: pass, Missing: pass, Unclear: pass, PayFailed: pass,
+	},
+	Closing: {
+		Received: {Paid}, CancelRequested: {Closing}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
+		Concluded: {Expired, Cancelled}, Waiting: pass, Missing: pass, Unclear: pass, PayFailed: pass,
+	},
+	Charging: {
+		Received: {Paid}, ChargeRefused: {InDoubt}, NotSent: {Declined}, Waiting: {InDoubt}, Missing: {InDoubt}, Unclear: {InDoubt},
+		PayFailed: {InDoubt}, TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, CancelRequested: {Charging},
+	},
+	InDoubt: {
+		Received: {Paid}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
+		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled},
+		ChargeRefused: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Reversing: {
+		Received: {Reversing}, CancelRequested: {Reversing}, ReverseIntended: {Reversing}, TakenBack: {Reversed, Declined, Cancelled},
+		Closed: {Reversed, Declined, Cancelled}, Irreversible: {Refunding}, Concluded: {Declined, Cancelled},
+		PayFailed: {Reversing}, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Paid: {
+		RefundRequested: {Refunding}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Refunding: {
+		RefundIntended: {Refunding}, RefundPending: {Refunding}, RefundDone: {PartRefunded, Refunded}, RefundFailed: {Paid, PartRefunded},
+		Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	PartRefunded: {
+		RefundRequested: {Refunding}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Refunded: {
+		Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Declined: {
+		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Declined}, TakenBack: {Declined},
+		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Cancelled: {
+		Received: {Refunding}, Closed: {Cancelled}, TakenBack: {Cancelled}, CancelRequested: pass,
+		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Expired: {
+		Received: {Refunding}, Closed: {Expired}, TakenBack: {Expired}, CancelRequested: pass,
+		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Reversed: {
+		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Reversed}, TakenBack: {Reversed},
+		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+}
+
+// Transition is one row of the table, for the diagram and for the tests.
+type Transition struct {
+	From State
+	On   Kind
+	To   []State // none: nothing is recorded
+}
+
+// Transitions lists the table in the order of States and Kinds.
+func Transitions() []Transition {
+	var all []Transition
+	for _, from := range States() {
+		for _, on := range Kinds() {
+			if to, ok := table[from][on]; ok {
+				all = append(all, Transition{from, on, to})
+			}
+		}
+	}
+	return all
+}
