@@ -1,0 +1,69 @@
+# Everything a person or a machine does with this tree. The first target answers "make".
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+export CGO_ENABLED := 0
+# The version comes from git where there is one; a source archive builds as "dev".
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD     = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+FUZZTIME ?= 60s
+BENCHTIME ?= 1s
+
+# The go tool's patterns pass over a directory that begins with a dot.
+TOOLS  := ./.ci/check ./.ci/footprint
+UNITS   = $(shell go list ./... | grep -v '/daemon/e2e$$') $(TOOLS)
+E2E     = $(wildcard daemon/e2e)
+# The race detector needs a C compiler and a 64-bit machine.
+RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
+SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
+
+.PHONY: demo test check bench build cross test-arm fuzz help
+
+demo: build ## The whole till on this machine: simulated payments, models, scanner and customer
+	build/qrposd demo
+
+test: ## All tests, with the race detector; installs the Debian packages they need
+	@.ci/need chromium:chromium zbarimg:zbar-tools ZXingReader:zxing-cpp-tools systemd-analyze:systemd \
+		$(if $(RACE),gcc:gcc /usr/include/stdlib.h:libc6-dev)
+	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
+	$(if $(E2E),go test -count=1 -timeout 6m ./daemon/e2e)
+
+check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
+	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
+	@go vet ./... $(TOOLS)
+	@go tool staticcheck ./... $(TOOLS)
+	@go test -count=1 -run '^TestLayers' ./daemon
+	@go run ./.ci/check
+	@go generate ./...
+	@go mod tidy -diff
+	@go mod verify
+	@git diff --exit-code
+
+bench: build cross ## Benchmarks of every package, sizes of the binaries, what the daemon costs at rest
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	@go run ./.ci/footprint size -max 10000000 $(SIZED)
+
+build: ## build/qrposd for this machine
+	$(BUILD) -o build/qrposd ./daemon/qrposd
+
+cross: ## Stripped static binaries for the boxes tills are made of, into build/
+	GOOS=linux GOARCH=arm64 $(BUILD) -o build/qrposd-linux-arm64 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o build/qrposd-linux-armv7 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o build/qrposd-linux-armv6 ./daemon/qrposd
+	GOOS=linux GOARCH=amd64 $(BUILD) -o build/qrposd-linux-amd64 ./daemon/qrposd
+
+test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
+	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static
+	GOOS=linux GOARCH=arm GOARM=7 go test -exec qemu-arm-static -count=1 -timeout 15m ./rules/... ./store/... ./hw/scanner
+	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static -count=1 -timeout 15m ./rules/... ./store/... ./hw/scanner
+
+fuzz: ## Every fuzz target for FUZZTIME (60s)
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' daemon hw rules store systemd | while IFS=: read -r file fn; do \
+		echo "$$(dirname "$$file") $${fn#func }"; \
+		go test -run '^$$' -fuzz "^$${fn#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; \
+	done
+
+help: ## This list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-9s %s\n' "$$name" "$$text"; done
