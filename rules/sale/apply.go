@@ -57,7 +57,7 @@ func (s Sale) Ephemeral(ev Event) bool {
 		return a.TransactionID != ""
 	case ev.Kind == Irreversible && s.State == Reversing:
 		return a.TransactionID == "" // not known to be paid: ask first
-	case (ev.Kind == Closed || ev.Kind == TakenBack) && !s.State.Live() && a != nil:
+	case ev.ends() && !s.State.Live() && a != nil:
 		return !a.End.Watched()
 	case ev.Kind == RefundPending && s.State == Refunding:
 		r := s.Refund(ev.RefundNo)
@@ -212,9 +212,12 @@ func (s *Sale) recordEnd(a *Attempt, ev Event) {
 	case OrderRefused:
 		a.end(EndRefused, ev.At)
 	case Concluded:
-		if a.Refused {
+		switch {
+		case a.End.Watched():
+			a.End = EndAbsent
+		case a.Refused:
 			a.end(EndRefused, ev.At)
-		} else {
+		default:
 			a.end(EndConcluded, ev.At)
 		}
 	}

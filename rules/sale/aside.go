@@ -22,7 +22,7 @@ func (s *Sale) asideEphemeral(ev Event) bool {
 		return true
 	case Received:
 		return a != nil && a.End == EndPaid
-	case Closed, TakenBack:
+	case Closed, TakenBack, Concluded:
 		return a != nil && !a.End.Watched()
 	case RefundPending:
 		return r != nil && r.State != RefundOwed
@@ -51,7 +51,7 @@ func (s *Sale) applyAside(ev Event) error {
 		a.TransactionID = ev.TransactionID
 		a.end(EndPaid, ev.At)
 		s.oweRefund(a.OrderNo, s.Amount, "", "an earlier attempt was paid after it had ended", true)
-	case Closed, TakenBack:
+	case Closed, TakenBack, Concluded:
 		s.recordEnd(a, ev)
 	default:
 		return refuse(s, ev, "order_ended", fmt.Sprintf("%s does not apply to an earlier attempt", ev.Kind))

@@ -63,7 +63,8 @@ const (
 	// Irreversible: the charge went through and can only be refunded now.
 	Irreversible Kind = "irreversible"
 	// Concluded: the till's own conclusion that nothing was taken, by time and by
-	// the provider's not knowing the order. The weakest end; it stays watched.
+	// the provider's not knowing the order. The weakest end; it stays watched. Said
+	// of a watched order it ends the watch: the provider still knew of no payment.
 	Concluded Kind = "concluded"
 
 	// RefundRequested: the shop promises money back to the payer.
@@ -109,6 +110,11 @@ type Event struct {
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
 
 	Why *Reason `json:"why,omitempty"` // in the provider's or the cashier's words
+}
+
+// ends says that ev is the end of an attempt without money.
+func (ev Event) ends() bool {
+	return ev.Kind == Closed || ev.Kind == TakenBack || ev.Kind == Concluded
 }
 
 // Reason explains a state to a person and to a program.

@@ -36,6 +36,7 @@ type Poll struct {
 	Asked   int     // calls that were answered or given up
 	Last    Instant // when the last of them ended
 	Missing int     // how many in a row said that there is no such order
+	Heard   bool    // the last of them was answered
 }
 
 // Watch is what a running process remembers of its polls, by order or refund
@@ -54,6 +55,7 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 	p := w.Polls[key]
 	p.Asked++
 	p.Last = now
+	p.Heard = ev.Kind != Unclear
 	switch ev.Kind {
 	case Missing:
 		p.Missing++
@@ -118,6 +120,8 @@ func (s Sale) Recorded(step Step) (Request, bool) {
 func (s Sale) Conclusion(step Step) Event {
 	ev := Event{Kind: Concluded, OrderNo: step.OrderNo}
 	switch {
+	case !s.State.Live() && s.State != Opened:
+		// the end of a watch explains nothing new
 	case s.State == Opened:
 		ev.Why = &Reason{"no_code", "no payment code was scanned in time"}
 	case s.Cancel:
@@ -281,8 +285,8 @@ func (s *Sale) nextWatch(a *Attempt, w Watch, p Plan) Step {
 	poll := w.Polls[a.OrderNo]
 	last := max(poll.Last, a.EndedAt)
 	due := last.Add(p.watchWait(last.Sub(a.EndedAt)))
-	if due.Sub(a.EndedAt) > p.WatchFor {
-		return Step{}
+	if poll.Heard && poll.Last.Sub(a.EndedAt) >= p.WatchFor {
+		return Step{Do: Conclude, Due: poll.Last, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: due, OrderNo: a.OrderNo}
 }

@@ -13,16 +13,23 @@ import (
 // PayerCode is the code that a payer shows: for a minute it is as good as the
 // payer's signature. It prints and marshals as its last four digits; Reveal is
 // the only way to the rest, and only the request that spends it may call that.
-type PayerCode struct{ digits string }
+// The digits are behind a pointer because fmt prints an unexported field of
+// somebody's struct without asking its methods.
+type PayerCode struct{ digits *string }
 
 // NewPayerCode wraps a scanned code.
-func NewPayerCode(digits string) PayerCode { return PayerCode{digits} }
+func NewPayerCode(digits string) PayerCode { return PayerCode{&digits} }
 
 // Reveal is the code itself.
-func (c PayerCode) Reveal() string { return c.digits }
+func (c PayerCode) Reveal() string {
+	if c.digits == nil {
+		return ""
+	}
+	return *c.digits
+}
 
 // IsZero says that there is no code.
-func (c PayerCode) IsZero() bool { return c.digits == "" }
+func (c PayerCode) IsZero() bool { return c.Reveal() == "" }
 
 // ID names the code without telling it: one code serves one order, and this is
 // how the store knows. A code is dead after a minute and a digest of it with it.
@@ -30,15 +37,16 @@ func (c PayerCode) ID() string {
 	if c.IsZero() {
 		return ""
 	}
-	sum := sha256.Sum256([]byte("payer code\x00" + c.digits))
+	sum := sha256.Sum256([]byte("payer code\x00" + c.Reveal()))
 	return hex.EncodeToString(sum[:16])
 }
 
 func (c PayerCode) String() string {
-	if len(c.digits) < 8 {
+	d := c.Reveal()
+	if len(d) < 8 {
 		return "****"
 	}
-	return "****" + c.digits[len(c.digits)-4:]
+	return "****" + d[len(d)-4:]
 }
 
 // Format prints the masked code whatever the verb.

@@ -74,6 +74,9 @@ const (
 	EndRefused End = "refused"
 	// EndConcluded: the till concluded it from silence.
 	EndConcluded End = "concluded"
+	// EndAbsent: refused or concluded, and after the watch the provider still knew
+	// of no payment.
+	EndAbsent End = "absent"
 )
 
 // Watched says that the end rests on less than the provider's word about the

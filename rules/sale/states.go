@@ -2,9 +2,9 @@ package sale
 
 import "fmt"
 
-// State is where a sale stands. The numbers are on disk and on the wire of
-// every till ever sold: they are never reused. Gaps belong to states that sit
-// between their neighbours (projected, judged, the confirmations, offline).
+// State is where a sale stands. The names are on disk and on the wire of every
+// till ever sold; the numbers put them in the order of a sale's life. Neither is
+// ever reused. Gaps belong to states that sit between their neighbours.
 type State uint8
 
 const (

@@ -58,15 +58,15 @@ var table = map[State]map[Kind]targets{
 		Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Declined: {
-		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Declined}, TakenBack: {Declined},
+		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Declined}, TakenBack: {Declined}, Concluded: {Declined},
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Cancelled: {
-		Received: {Refunding}, Closed: {Cancelled}, TakenBack: {Cancelled}, CancelRequested: pass,
+		Received: {Refunding}, Closed: {Cancelled}, TakenBack: {Cancelled}, Concluded: {Cancelled}, CancelRequested: pass,
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Expired: {
-		Received: {Refunding}, Closed: {Expired}, TakenBack: {Expired}, CancelRequested: pass,
+		Received: {Refunding}, Closed: {Expired}, TakenBack: {Expired}, Concluded: {Expired}, CancelRequested: pass,
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Reversed: {

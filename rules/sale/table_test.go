@@ -1,0 +1,199 @@
+package sale
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"qrposd/rules/money"
+)
+
+var cny = money.Money{Minor: 1280, Currency: "CNY"}
+
+func begin(t interface{ Fatal(...any) }, f Flow) Sale {
+	id, key := Mint([]byte("secret"), "T1", "session", 7, 1000, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
+	s, err := Begin(New{Flow: f, Amount: cny, Description: "tea"}, id, key, Event{Kind: Begun, At: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// specimen drives a sale into a state by recorded events only.
+func specimen(t *testing.T, st State) Sale {
+	t.Helper()
+	flow := Payer
+	if slices.Contains([]State{Ordering, Presented, Closing, Expired}, st) {
+		flow = Merchant
+	}
+	s := begin(t, flow)
+	no := s.NextOrderNo()
+	req := NewRequest("POST", "/x", []byte("{}"), PayerCode{})
+	refund := no + "R1"
+	paths := map[State][]Event{
+		Opened: nil, Ordering: {{Kind: OrderIntended}}, Presented: {{Kind: OrderIntended}, {Kind: Ordered, CodeURL: "weixin://x", Lasts: time.Minute}},
+		Closing:  {{Kind: OrderIntended}, {Kind: Ordered}, {Kind: CloseIntended}},
+		Charging: {{Kind: ChargeIntended}}, InDoubt: {{Kind: ChargeIntended}, {Kind: Unclear}},
+		Reversing: {{Kind: ChargeIntended}, {Kind: Unclear}, {Kind: ReverseIntended}},
+		Paid:      {{Kind: ChargeIntended}, {Kind: Received, Amount: cny}},
+		Refunding: {{Kind: ChargeIntended}, {Kind: Received, Amount: cny}, {Kind: RefundRequested, Amount: cny}},
+		PartRefunded: {
+			{Kind: ChargeIntended},
+			{Kind: Received, Amount: cny},
+			{Kind: RefundRequested, Amount: money.Money{Minor: 1, Currency: "CNY"}},
+			{Kind: RefundDone, RefundNo: refund},
+		},
+		Refunded:  {{Kind: ChargeIntended}, {Kind: Received, Amount: cny}, {Kind: RefundRequested, Amount: cny}, {Kind: RefundDone, RefundNo: refund}},
+		Declined:  {{Kind: ChargeIntended}, {Kind: NotSent}},
+		Cancelled: {{Kind: ChargeIntended}, {Kind: Unclear}, {Kind: CancelRequested}, {Kind: ReverseIntended}, {Kind: Concluded}},
+		Expired:   {{Kind: OrderIntended}, {Kind: Ordered}, {Kind: CloseIntended}, {Kind: Concluded}},
+		Reversed:  {{Kind: ChargeIntended}, {Kind: Unclear}, {Kind: ReverseIntended}, {Kind: TakenBack}},
+	}
+	for i, ev := range paths[st] {
+		ev.OrderNo, ev.Request, ev.At = no, &req, Instant(2000+i)
+		var err error
+		if s, err = s.Apply(ev); err != nil {
+			t.Fatalf("on the way to %s: %v", st, err)
+		}
+	}
+	if s.State != st {
+		t.Fatalf("the specimen of %s is %s", st, s.State)
+	}
+	return s
+}
+
+// Every state meets every event: what the table lists happens and nothing else
+// does, no event harms the value it was applied to, and no event but a payment
+// or a refund moves money.
+func TestEveryStateMeetsEveryEvent(t *testing.T) {
+	for _, st := range States() {
+		for _, kind := range Kinds() {
+			s := specimen(t, st)
+			ev := eventFor(&s, kind)
+			before := s.clone()
+			got, err := s.Apply(ev)
+			if !equal(s, before) {
+				t.Errorf("%s on %s changed the sale that it was applied to", kind, st)
+			}
+			to, listed := table[st][kind]
+			var no *Refusal
+			switch {
+			case !listed && !s.Ephemeral(ev):
+				if !errors.As(err, &no) {
+					t.Errorf("%s on %s is not in the table but gives %s, %v", kind, st, got.State, err)
+				}
+			case err != nil && !errors.As(err, &no):
+				t.Errorf("%s on %s: %v", kind, st, err)
+			case err == nil && len(to) > 0 && !slices.Contains(to, got.State) && !s.Ephemeral(ev):
+				t.Errorf("%s on %s leads to %s, not to one of %v", kind, st, got.State, to)
+			case err == nil && len(to) == 0 && got.Facts != s.Facts:
+				t.Errorf("%s on %s is listed as nothing and changed something", kind, st)
+			}
+			if moved := got.Net() - s.Net(); err == nil && moved != 0 && !slices.Contains([]Kind{Received, RefundDone, Irreversible}, kind) {
+				t.Errorf("%s on %s moved %d", kind, st, moved)
+			}
+		}
+	}
+}
+
+// eventFor is an event of a kind that fits the sale as well as it can.
+func eventFor(s *Sale, kind Kind) Event {
+	ev := Event{Kind: kind, At: 9000, Amount: s.Amount}
+	req := NewRequest("POST", "/x", []byte("{}"), PayerCode{})
+	ev.Request = &req
+	if a := s.Current(); a != nil {
+		ev.OrderNo = a.OrderNo
+	}
+	if kind == OrderIntended || kind == ChargeIntended {
+		ev.OrderNo = s.NextOrderNo()
+	}
+	if kind == RefundRequested {
+		ev.Amount.Minor = 1
+	}
+	if len(s.Refunds) > 0 {
+		ev.RefundNo = s.Refunds[0].No
+	}
+	return ev
+}
+
+func equal(a, b Sale) bool {
+	return a.State == b.State && a.Facts == b.Facts && a.Cancel == b.Cancel && slices.EqualFunc(a.Attempts, b.Attempts, func(x, y Attempt) bool {
+		return x.OrderNo == y.OrderNo && x.End == y.End && x.TransactionID == y.TransactionID && x.Undo == y.Undo && x.Refused == y.Refused && x.Failed == y.Failed
+	}) && slices.EqualFunc(a.Refunds, b.Refunds, func(x, y Refund) bool { return x.No == y.No && x.State == y.State && x.Tries == y.Tries })
+}
+
+// Money is never overlooked: in every state that has an attempt the word that
+// it was paid is either recorded or known already.
+func TestReceivedIsNeverRefused(t *testing.T) {
+	for _, st := range States() {
+		if st == Opened {
+			continue
+		}
+		s := specimen(t, st)
+		got, err := s.Apply(Event{Kind: Received, OrderNo: s.Current().OrderNo, Amount: cny, TransactionID: "tx", At: 9000})
+		if err != nil {
+			t.Errorf("%s refuses a payment: %v", st, err)
+			continue
+		}
+		if a := got.Current(); a.End != EndPaid && a.TransactionID == "" {
+			t.Errorf("%s overlooked a payment", st)
+		}
+		if late := !st.Live() && !s.State.Taken() && st != Refunded; late && (len(got.Refunds) != 1 || !got.Refunds[0].Auto) {
+			t.Errorf("%s: a late payment is not given back: %+v", st, got.Refunds)
+		}
+	}
+}
+
+func TestGuards(t *testing.T) {
+	req := NewRequest("POST", "/x", []byte("{}"), PayerCode{})
+	for name, c := range map[string]struct {
+		state State
+		ev    Event
+		code  string
+	}{
+		"a QR order for a payer-presented sale":  {Opened, Event{Kind: OrderIntended}, "sale_other_flow"},
+		"an attempt under a number of its own":   {Opened, Event{Kind: ChargeIntended, OrderNo: "X", Request: &req}, "order_number"},
+		"an attempt without its bytes":           {Opened, Event{Kind: ChargeIntended, OrderNo: "+"}, "order_number"},
+		"a retry after the cashier cancelled":    {Cancelled, Event{Kind: ChargeIntended, OrderNo: "+", Request: &req}, "sale_cancelled"},
+		"a second charge while one is in doubt":  {InDoubt, Event{Kind: ChargeIntended, OrderNo: "+", Request: &req}, "sale_in_doubt"},
+		"a retry of what is only concluded":      {Expired, Event{Kind: ChargeIntended, OrderNo: "+", Request: &req}, "sale_expired"},
+		"more refunded than was paid":            {Paid, Event{Kind: RefundRequested, Amount: money.Money{Minor: 1281, Currency: "CNY"}}, "refund_too_large"},
+		"the rest twice":                         {PartRefunded, Event{Kind: RefundRequested, Amount: cny}, "refund_too_large"},
+		"a refund in another currency":           {Paid, Event{Kind: RefundRequested, Amount: money.Money{Minor: 1, Currency: "JPY"}}, "refund_too_large"},
+		"a second refund while one is under way": {Refunding, Event{Kind: RefundRequested, Amount: cny}, "sale_refunding"},
+		"a refund of an unpaid sale":             {Declined, Event{Kind: RefundRequested, Amount: cny}, "sale_declined"},
+		"cancelling what is paid":                {Paid, Event{Kind: CancelRequested}, "sale_paid"},
+		"another amount than the sale's":         {InDoubt, Event{Kind: Received, Amount: money.Money{Minor: 1, Currency: "CNY"}}, "amount_differs"},
+	} {
+		s := specimen(t, c.state)
+		if c.ev.OrderNo == "+" {
+			c.ev.OrderNo = s.NextOrderNo()
+		}
+		_, err := s.Apply(c.ev)
+		var no *Refusal
+		if !errors.As(err, &no) || no.Code != c.code {
+			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+}
+
+// The stored numbers and names are on disk everywhere: this test is the list.
+func TestNamesOnDisk(t *testing.T) {
+	want := map[State]string{
+		10: "opened", 30: "ordering", 40: "presented", 45: "closing", 50: "charging", 60: "in_doubt", 65: "reversing", 70: "paid",
+		75: "refunding", 80: "part_refunded", 85: "refunded", 90: "declined", 91: "cancelled", 92: "expired", 93: "reversed",
+	}
+	if len(want) != len(States()) {
+		t.Errorf("%d states, %d listed here", len(States()), len(want))
+	}
+	for n, name := range want {
+		if n.String() != name {
+			t.Errorf("state %d is %s, was %s", n, n, name)
+		}
+		var back State
+		if err := back.UnmarshalText([]byte(name)); err != nil || back != n {
+			t.Errorf("%s reads back as %v, %v", name, back, err)
+		}
+	}
+}
