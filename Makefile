@@ -43,7 +43,7 @@ check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; s
 
 bench: build cross ## Benchmarks of every package, sizes of the binaries, what the daemon costs at rest
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
-	@go run ./.ci/footprint size -max 10000000 $(SIZED)
+	@go run ./.ci/footprint -max 10000000 $(SIZED)
 
 build: ## build/qrposd for this machine
 	$(BUILD) -o build/qrposd ./daemon/qrposd
