@@ -38,7 +38,7 @@ check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; s
 	@go run ./.ci/check
 	@go generate ./...
 	@go mod tidy -diff
-	@go mod verify
+	@go mod verify >/dev/null
 	@git diff --exit-code
 
 bench: build cross ## Benchmarks of every package, sizes of the binaries, what the daemon costs at rest

@@ -132,6 +132,7 @@ func TestPackageVars(t *testing.T) {
 		{"lock", "import \"sync\"\nvar mu sync.Mutex\n", "can change"},
 		{"number", "var a = 1\n", "can change"},
 		{"pointer", "var a = &t{}\ntype t struct{}\n", "can change"},
+		{"error of a type of ours", "var errA = &t{}\ntype t struct{}\n", ""},
 		{"call", "var a = f()\nfunc f() int { return 1 }\n", "can change"},
 		{"assigned", "var a = []int{1}\nfunc f() { a = nil }\n", "is written"},
 		{"element", "var a = map[int]int{}\nfunc f() { a[1] = 2 }\n", "is written"},

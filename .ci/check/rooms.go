@@ -84,6 +84,11 @@ func (s *source) mutable(name *ast.Ident, value ast.Expr, written map[token.Pos]
 	}
 	switch v := value.(type) {
 	case *ast.CompositeLit:
+	case *ast.UnaryExpr: // var errGone = &Error{...}, to compare with
+		if _, ok := v.X.(*ast.CompositeLit); ok && v.Op == token.AND && strings.HasPrefix(strings.ToLower(name.Name), "err") {
+			return ""
+		}
+		return "can change"
 	case *ast.CallExpr:
 		if _, ok := v.Fun.(*ast.ArrayType); !ok { // []byte("...")
 			return "can change"
