@@ -1,0 +1,62 @@
+package api
+
+// Level is how well one thing works that the till depends on.
+type Level string
+
+// The levels. Off is what was never configured and is missed by nobody.
+const (
+	OK      Level = "ok"
+	Trouble Level = "trouble" // it works, badly
+	Down    Level = "down"
+	Off     Level = "off"
+)
+
+// Part is one thing the till depends on.
+type Part struct {
+	Level  Level  `json:"level" enum:"ok,trouble,down,off"`
+	Detail string `json:"detail,omitempty" doc:"For whoever repairs it"`
+}
+
+// Health is what the daemon knows of itself at a moment.
+type Health struct {
+	Store   Part `json:"store" doc:"The file everything owed is kept in"`
+	Network Part `json:"network" doc:"The shop's way to the internet"`
+	Gateway Part `json:"gateway" doc:"The payment provider"`
+	Scanner Part `json:"scanner" doc:"The scanner on its port"`
+	Clock   Part `json:"clock" doc:"Whether the wall clock can be trusted"`
+}
+
+// Ready says that the till can take a sale. The network is not part of it: a
+// service manager that restarts a till for want of a network mends nothing.
+func (h Health) Ready() bool { return h.Store.Level == OK || h.Store.Level == Trouble }
+
+// notices are the causes a cashier can do something about, each by itself: a
+// pulled cable, a fault at the provider and a lost scanner have different
+// remedies.
+var notices = map[string]Text{
+	"store_down":      {"The till cannot write to its disk. Take no sale; call support.", "本机无法写入磁盘。请勿收款，并联系技术支持。"},
+	"store_trouble":   {"The till's disk is nearly full or failing. Call support.", "本机磁盘将满或有故障，请联系技术支持。"},
+	"network_down":    {"No network. Check the cable or the router; open sales go on by themselves.", "网络已断开。请检查网线或路由器，未完成的交易会自动继续。"},
+	"network_trouble": {"The network is slow. Payments take longer.", "网络缓慢，付款需要更长时间。"},
+	"gateway_down":    {"WeChat Pay cannot be reached. The network works; the fault is theirs.", "微信支付无法访问。网络正常，故障在对方。"},
+	"gateway_trouble": {"WeChat Pay is slow or has faults. Payments may stay uncertain for a while.", "微信支付响应缓慢或异常，结果可能暂时无法确定。"},
+	"scanner_down":    {"The scanner is not there. Check its cable, or show a QR code.", "未找到扫码器。请检查连接线，或出示二维码收款。"},
+	"scanner_trouble": {"The scanner sends what cannot be read. Unplug it and plug it in again.", "扫码器数据异常，请重新插拔。"},
+	"clock_down":      {"The till's clock is wrong. Call support.", "本机时钟有误，请联系技术支持。"},
+	"clock_trouble":   {"The till's clock is not confirmed yet.", "本机时钟尚未校准。"},
+}
+
+// Notices are what a cashier has to know of h, worst cause first.
+func (h Health) Notices() []Notice {
+	found := []Notice{} // an empty list and not null
+	for _, p := range []struct {
+		name string
+		part Part
+	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}} {
+		code := p.name + "_" + string(p.part.Level)
+		if text, ok := notices[code]; ok {
+			found = append(found, Notice{code, text})
+		}
+	}
+	return found
+}

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Problem answers a request that was refused (RFC 9457). Code and Hint are
+// extension members: the code is for programs and never changes, the detail and
+// the hint are for people.
+type Problem struct {
+	Type      string       `json:"type,omitempty" format:"uri-reference" doc:"about:blank where it is missing: title and status say it all"`
+	Title     string       `json:"title" example:"Unprocessable Entity"`
+	Status    int          `json:"status" example:"422"`
+	Detail    string       `json:"detail" example:"the amount is zero"`
+	Instance  string       `json:"instance,omitempty" format:"uri-reference" doc:"The sale it is about, where one exists"`
+	Code      string       `json:"code" example:"amount_zero"`
+	Hint      string       `json:"hint,omitempty" example:"enter what the customer has to pay"`
+	Text      *Text        `json:"text,omitempty" doc:"The detail in the cashier's languages, where a cashier can cause it"`
+	Fields    []FieldFault `json:"errors,omitempty" doc:"Every part of the request that is wrong"`
+	RequestID string       `json:"request_id,omitempty" doc:"Under which the till's log has more"`
+}
+
+// FieldFault is one wrong part of a request. The wrong value is not repeated:
+// it may be a customer's code.
+type FieldFault struct {
+	Location string `json:"location" example:"body.amount"`
+	Message  string `json:"message"`
+}
+
+// Problematic is an error that knows how it is told to whoever asked: an HTTP
+// status, a stable code, what happened, and what to do about it. It is the
+// contract between the server and the rooms behind it, which need not import
+// this package to keep it.
+type Problematic interface {
+	error
+	Problem() (status int, code, message, hint string)
+}
+
+// NewProblem is a problem in the words of its cause.
+func NewProblem(status int, code, detail, hint string) *Problem {
+	p := &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Hint: hint}
+	if text, ok := faults[code]; ok {
+		p.Text = &text
+	}
+	return p
+}
+
+func (p *Problem) Error() string {
+	if p.Hint == "" {
+		return fmt.Sprintf("%s (%s)", p.Detail, p.Code)
+	}
+	return fmt.Sprintf("%s (%s): %s", p.Detail, p.Code, p.Hint)
+}
+
+// GetStatus is the HTTP status of the answer.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is the media type of the answer, by RFC 9457.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// faults are the problems that a cashier can cause.
+var faults = map[string]Text{
+	"amount_zero":               {"The amount is zero.", "金额为零。"},
+	"amount_negative":           {"The amount is negative.", "金额为负数。"},
+	"amount_syntax":             {"This is not an amount.", "金额格式不正确。"},
+	"amount_precision":          {"The amount has too many decimals.", "金额小数位过多。"},
+	"amount_overflow":           {"The amount is too large.", "金额过大。"},
+	"currency_unknown":          {"This currency is unknown.", "未知币种。"},
+	"refund_too_large":          {"More than what is left of this sale cannot be refunded.", "退款金额超过可退余额。"},
+	"qr_none":                   {"There is no QR code to show now.", "当前没有可出示的二维码。"},
+	"sale_unknown":              {"There is no such sale.", "没有这笔交易。"},
+	"sale_paid":                 {"The sale is paid. Give the money back with a refund.", "该交易已付款，请使用退款。"},
+	"sale_refunding":            {"A refund of this sale is under way.", "该交易正在退款。"},
+	"sale_refunded":             {"The sale is refunded.", "该交易已退款。"},
+	"sale_declined":             {"The sale was not paid.", "该交易未付款。"},
+	"sale_cancelled":            {"The sale is cancelled.", "该交易已取消。"},
+	"sale_expired":              {"The time of the sale ran out.", "该交易已超时。"},
+	"sale_reversed":             {"The charge was taken back.", "该收款已撤销。"},
+	"sale_in_doubt":             {"It is not certain yet whether the sale is paid. Do not charge again.", "尚不确定是否已付款，请勿重复收款。"},
+	"idempotency_key_in_flight": {"The same request is being worked on.", "相同请求正在处理中。"},
+	"idempotency_key_reused":    {"This request was made before with other contents.", "该请求编号已用于其他内容。"},
+	"internal":                  {"The till has a fault. Look at the last sales before you try again.", "本机出现故障，重试前请先查看最近交易。"},
+	"not_ready":                 {"The till cannot take a sale now.", "本机暂时无法收款。"},
+}
