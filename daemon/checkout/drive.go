@@ -1,0 +1,88 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+
+	"qrposd/rules/sale"
+)
+
+// drive does what a sale owes now and says when it owes the next thing. It is
+// the whole heart of the till: the same after a click, a scan and a power cut.
+//
+// stop ends it between two steps; cut ends the step on the wire. What was heard
+// is written down in either case.
+func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err error) {
+	defer func() { d.settle(w, err) }()
+	disk := context.WithoutCancel(cut)
+	for {
+		s, err := d.Journal.Sale(w.id)
+		if err != nil {
+			return sale.Step{}, err
+		}
+		code := d.codeFor(w, s)
+		now := d.Clock.Now()
+		step := s.Next(now, w.watch, d.Plan)
+		if step.Do == sale.Nothing || step.Due > now.At || stop.Err() != nil {
+			return step, nil
+		}
+		req, err := d.fix(s, step, code)
+		if err != nil {
+			return sale.Step{}, err
+		}
+		if s.NeedsIntent(step) {
+			s, err = d.Journal.Commit(disk, w.id, s.Intent(step, req, code.ID()), sale.Once{})
+			if step.Do == sale.Charge {
+				d.settle(w, err)
+			}
+			if refused(err) {
+				continue // somebody was quicker: look at the sale again
+			} else if err != nil {
+				return sale.Step{}, err
+			}
+		}
+		ev := d.perform(cut, s, step, req)
+		w.watch.Note(step, ev, d.Clock.Now().At)
+		if s.Ephemeral(ev) {
+			continue
+		}
+		_, err = d.Journal.Commit(disk, w.id, ev, sale.Once{})
+		if refused(err) {
+			d.Log.Error("a fact does not fit its sale", "sale", w.id, "step", step.Do, "fact", ev.Kind, "err", err)
+		} else if err != nil {
+			return sale.Step{}, err
+		}
+	}
+}
+
+// fix gives the bytes of a step: those on record if there are any, else new ones.
+func (d *Desk) fix(s sale.Sale, step sale.Step, code sale.PayerCode) (sale.Request, error) {
+	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude {
+		return req, nil
+	}
+	return d.Gateway.Prepare(step, s, code)
+}
+
+// perform takes the step. This is the one line of the product from which money
+// moves.
+func (d *Desk) perform(ctx context.Context, s sale.Sale, step sale.Step, req sale.Request) sale.Event {
+	if step.Do == sale.Conclude {
+		return s.Conclusion(step)
+	}
+	d.at("before-send", step)
+	ev := d.Gateway.Do(ctx, step, s, req)
+	d.at("after-send", step)
+	return ev
+}
+
+// at is a named point for those who pull the plug.
+func (d *Desk) at(when string, step sale.Step) {
+	if d.Hook != nil {
+		d.Hook(string(step.Do) + ":" + when)
+	}
+}
+
+func refused(err error) bool {
+	var no *sale.Refusal
+	return errors.As(err, &no)
+}
