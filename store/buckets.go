@@ -1,0 +1,85 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+)
+
+// The buckets of a file, beside those of ledger and queue. Every value is
+// sealed by package record. Keys are big-endian, so that they sort by number.
+//
+//	path: meta
+//	maps: "schema"   -> product name and version of the layout
+//	      "identity" -> a random number that names this file for good
+//	      "clock"    -> the till's own time at the last commit
+//
+//	path: sale
+//	maps: sale ID -> the sale in JSON
+//
+//	path: begun
+//	maps: begun u64 -> sale ID: sales in the order they began, since IDs of two
+//	      days or two clocks do not sort; the bucket's sequence numbers the IDs
+//
+//	path: once
+//	maps: SHA-256 of a caller's key -> digest of the request, sale ID
+//
+//	path: code
+//	maps: digest of a payer's code -> the order it was spent on
+var (
+	metaBucket  = []byte("meta")
+	saleBucket  = []byte("sale")
+	begunBucket = []byte("begun")
+	onceBucket  = []byte("once")
+	codeBucket  = []byte("code")
+
+	schemaKey   = []byte("schema")
+	identityKey = []byte("identity")
+	clockKey    = []byte("clock")
+)
+
+// drive is the topic of the job that a sale is while it owes the world a step.
+const drive = "drive"
+
+// schema is who wrote a file and for which layout.
+type schema struct {
+	Product string `json:"product"`
+	Version int    `json:"version"`
+}
+
+// identity tells a file from every other, also from its own copies' successors.
+type identity struct {
+	ID string `json:"id"`
+}
+
+// spent is what a caller's key was used for.
+type spent struct {
+	Print string  `json:"print"`
+	Sale  sale.ID `json:"sale"`
+}
+
+// spentCode is the order that a payer's code went to.
+type spentCode struct {
+	Sale    sale.ID `json:"sale"`
+	OrderNo string  `json:"order_no"`
+}
+
+func begunKey(at sale.Instant) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at)) }
+
+// onceKey has one length for whatever callers send.
+func onceKey(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:]
+}
+
+func makeBuckets(tx *bbolt.Tx, names ...[]byte) error {
+	for _, name := range names {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+	"qrposd/store/ledger"
+	"qrposd/store/queue"
+	"qrposd/store/record"
+)
+
+// Begin makes a sale. Its ID and key are minted in the transaction that stores
+// them; session is only ever seen by that. A once that was used for the same
+// request gives the sale it made then, as it is now, and says replayed.
+func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.Once) (s sale.Sale, replayed bool, err error) {
+	plan := func(tx *bbolt.Tx) (func() error, error) {
+		var found bool
+		if s, found, err = replay(tx, once); err != nil || found {
+			replayed = found
+			return nil, err
+		}
+		if !db.budget.admits(tx) || !db.ballast.there() {
+			return nil, ErrFull
+		}
+		now, wall := db.clock.stamp(), db.clock.wall()
+		seq := tx.Bucket(begunBucket).Sequence() + 1
+		id, key := sale.Mint(db.opts.Secret, db.opts.Till, session, seq, now.At, wall)
+		ev := sale.Event{Kind: sale.Begun, At: now.At, Wall: wall, By: n.Operator, Amount: n.Amount}
+		if s, err = sale.Begin(n, id, key, ev); err != nil {
+			return nil, err
+		}
+		return func() error {
+			begun := tx.Bucket(begunBucket)
+			begun.FillPercent = 0.9 // only ever appended to
+			k := begunKey(s.Begun)
+			if err := errors.Join(begun.SetSequence(seq), begun.Put(k, record.Seal(k, []byte(s.ID)))); err != nil {
+				return err
+			}
+			return db.put(tx, sale.Sale{}, s, ev, now, once)
+		}, nil
+	}
+	if err := db.write(ctx, &request{op: string(sale.Begun), sale: true, plan: plan}); err != nil {
+		return sale.Sale{}, false, err
+	}
+	return s, replayed, nil
+}
+
+// Commit records a fact about a sale and gives the sale as it is then. An
+// ephemeral fact writes nothing. A fact that the sale does not accept is a
+// *sale.Refusal. A once that was used for the same request gives the sale as it
+// is now and applies nothing.
+func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.Once) (s sale.Sale, err error) {
+	plan := func(tx *bbolt.Tx) (func() error, error) {
+		var found bool
+		if s, found, err = replay(tx, once); err != nil {
+			return nil, err
+		}
+		if found {
+			if s.ID != id {
+				return nil, ErrOnceMismatch
+			}
+			return nil, nil
+		}
+		before, err := load(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		now := db.clock.stamp()
+		ev.At, ev.Wall = now.At, db.clock.wall()
+		if s, err = before.Apply(ev); err != nil {
+			return nil, err
+		}
+		if before.Ephemeral(ev) {
+			return nil, nil
+		}
+		if err := unspent(tx, before, ev); err != nil {
+			return nil, err
+		}
+		return func() error { return db.put(tx, before, s, ev, now, once) }, nil
+	}
+	if err := db.write(ctx, &request{op: string(ev.Kind), plan: plan}); err != nil {
+		return sale.Sale{}, err
+	}
+	return s, nil
+}
+
+// put writes all that follows from one fact.
+func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale.Now, once sale.Once) error {
+	body, err := json.Marshal(after)
+	if err != nil {
+		return err
+	}
+	key := []byte(after.ID)
+	if err := tx.Bucket(saleBucket).Put(key, record.Seal(key, body)); err != nil {
+		return err
+	}
+	digest := sha256.Sum256(body)
+	line := ledger.Line{Sale: after.ID, State: after.State, Event: ev, After: digest[:]}
+	if _, err := ledger.Append(tx, line, sale.Postings(before, after)); err != nil {
+		return err
+	}
+	if err := spend(tx, after, ev, once); err != nil {
+		return err
+	}
+	return db.schedule(tx, after, ev, now)
+}
+
+// schedule keeps the sale's job at the time of its next step. A fact after the
+// last one puts the job back: late money has to be given back.
+func (db *DB) schedule(tx *bbolt.Tx, s sale.Sale, ev sale.Event, now sale.Now) error {
+	id := string(s.ID)
+	step := s.Next(now, sale.Watch{}, db.opts.Plan)
+	_, err := queue.Get(tx, drive, id)
+	live := err == nil
+	if err != nil && !errors.Is(err, queue.ErrNoJob) {
+		return err
+	}
+	switch {
+	case step.Do == sale.Nothing && live:
+		return queue.Done(tx, drive, id, ev.At, string(ev.Kind))
+	case step.Do == sale.Nothing:
+		return nil
+	case !live:
+		return queue.Put(tx, drive, id, step.Due)
+	case intent(ev):
+		return queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+	}
+	return queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+}
+
+// intent says that ev is the record of something about to be sent.
+func intent(ev sale.Event) bool {
+	switch ev.Kind {
+	case sale.OrderIntended, sale.ChargeIntended, sale.CloseIntended, sale.ReverseIntended, sale.RefundIntended:
+		return true
+	}
+	return false
+}
+
+// replay finds what a caller's key was used for.
+func replay(tx *bbolt.Tx, once sale.Once) (sale.Sale, bool, error) {
+	if once.Key == "" {
+		return sale.Sale{}, false, nil
+	}
+	k := onceKey(once.Key)
+	value := tx.Bucket(onceBucket).Get(k)
+	if value == nil {
+		return sale.Sale{}, false, nil
+	}
+	var was spent
+	if err := record.Unmarshal(k, value, &was); err != nil {
+		return sale.Sale{}, false, ErrCorrupt.becausef("once/%x: %w", k, err)
+	}
+	if was.Print != once.Print {
+		return sale.Sale{}, false, ErrOnceMismatch
+	}
+	s, err := load(tx, was.Sale)
+	return s, err == nil, err
+}
+
+// unspent refuses a payer's code that went to another order: one code serves
+// one order, also at the provider, who would charge neither.
+func unspent(tx *bbolt.Tx, s sale.Sale, ev sale.Event) error {
+	if ev.Kind != sale.ChargeIntended || ev.CodeID == "" || tx.Bucket(codeBucket).Get([]byte(ev.CodeID)) == nil {
+		return nil
+	}
+	return &sale.Refusal{State: s.State, Kind: ev.Kind, Code: "code_used", Text: "this payment code was used already; ask for a new one"}
+}
+
+// spend marks the caller's key and the payer's code as used.
+func spend(tx *bbolt.Tx, s sale.Sale, ev sale.Event, once sale.Once) error {
+	if once.Key != "" {
+		if err := putRecord(tx.Bucket(onceBucket), onceKey(once.Key), spent{once.Print, s.ID}); err != nil {
+			return err
+		}
+	}
+	if ev.Kind != sale.ChargeIntended || ev.CodeID == "" {
+		return nil
+	}
+	return putRecord(tx.Bucket(codeBucket), []byte(ev.CodeID), spentCode{s.ID, ev.OrderNo})
+}
+
+func putRecord(b *bbolt.Bucket, key []byte, v any) error {
+	value, err := record.Marshal(key, v)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, value)
+}
+
+// load reads a sale.
+func load(tx *bbolt.Tx, id sale.ID) (sale.Sale, error) {
+	key := []byte(id)
+	value := tx.Bucket(saleBucket).Get(key)
+	if value == nil {
+		return sale.Sale{}, ErrNotFound
+	}
+	var s sale.Sale
+	if err := record.Unmarshal(key, value, &s); err != nil {
+		return sale.Sale{}, ErrCorrupt.becausef("sale/%.40q: %w", id, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,53 @@
+package store
+
+import "fmt"
+
+// Error is a refusal of the store: a code for programs, a message and a hint
+// for people. Compare with errors.Is and the values below; the code decides.
+type Error struct {
+	Code    string
+	Message string
+	Hint    string
+	Err     error // what lies behind it, if anything does
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+// Unwrap is what lies behind e.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is says whether target is an error of the same code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// The refusals.
+var (
+	ErrNotFound     = &Error{Code: "sale_not_found", Message: "there is no such sale", Hint: "check the number; sales of an earlier file are in that file"}
+	ErrOnceMismatch = &Error{Code: "once_mismatch", Message: "this key was used for another request", Hint: "use a new Idempotency-Key for a new request"}
+	ErrFull         = &Error{Code: "disk_full", Message: "there is no room for new sales", Hint: "free disk space or start a new store file; refunds and sales under way go on"}
+	ErrInDoubt      = &Error{Code: "store_in_doubt", Message: "it is not known whether this was recorded", Hint: "the till restarts and finds out; ask again with the same key"}
+	ErrClosed       = &Error{Code: "store_closed", Message: "the store is closed", Hint: "the till is stopping; ask again when it is back"}
+	ErrLocked       = &Error{Code: "store_locked", Message: "the file is in use", Hint: "a qrposd daemon is running; ask it, or stop it first"}
+	ErrNewer        = &Error{Code: "store_newer", Message: "the file was written by a newer version", Hint: "install that version again; the file was not touched"}
+	ErrForeign      = &Error{Code: "store_foreign", Message: "the file is not a store of this till", Hint: "check the path; the file was not touched"}
+	ErrCorrupt      = &Error{Code: "store_corrupt", Message: "the file is damaged", Hint: "keep it, restore the latest backup, and compare with the provider; the file was not touched"}
+	ErrAccess       = &Error{Code: "store_access", Message: "the file cannot be used", Hint: "check that it and its directory belong to the user that runs the till"}
+)
+
+// because is e with what lies behind it.
+func (e *Error) because(err error) *Error {
+	with := *e
+	with.Err = err
+	return &with
+}
+
+func (e *Error) becausef(format string, args ...any) *Error {
+	return e.because(fmt.Errorf(format, args...))
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"regexp"
+	"sync"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+	"qrposd/store/ledger"
+)
+
+// Options are how a store is opened.
+type Options struct {
+	Till    string                // 1..8 of [0-9A-Z]: the stem of order numbers
+	Secret  []byte                // the merchant's, for sale.Mint
+	Plan    sale.Plan             // when a sale's next step is due; the zero Plan is sale.DefaultPlan
+	MaxSize int64                 // budget of the file; 0 is 256 MiB
+	Reserve int64                 // kept back for refunds and outcomes; 0 is 2 MiB
+	Clock   Clock                 // nil is the machine's
+	Hook    func(op string) error // called at named points of a commit; an error before it fails it, one after it changes nothing
+	Exit    func(code int)        // nil is os.Exit; called with 70 when a commit is in doubt
+	Log     *slog.Logger          // nil is none
+}
+
+// exitInDoubt is EX_SOFTWARE of sysexits.h. The unit restarts the till on it.
+const exitInDoubt = 70
+
+func (o *Options) complete() error {
+	if !regexp.MustCompile(`^[0-9A-Z]{1,8}$`).MatchString(o.Till) {
+		return fmt.Errorf("store: till %.16q is not 1 to 8 of 0-9 and A-Z", o.Till)
+	}
+	if len(o.Secret) == 0 {
+		return errors.New("store: there is no merchant secret to mint keys with")
+	}
+	if o.Plan.Poll == 0 {
+		o.Plan = sale.DefaultPlan()
+	}
+	if o.MaxSize == 0 {
+		o.MaxSize = 256 << 20
+	}
+	if o.Reserve == 0 {
+		o.Reserve = 2 << 20
+	}
+	if o.Hook == nil {
+		o.Hook = func(string) error { return nil }
+	}
+	if o.Exit == nil {
+		o.Exit = os.Exit
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		m, err := newMachine()
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		o.Clock = m
+	}
+	return nil
+}
+
+// DB is an open store. Its methods may be called from any goroutine.
+type DB struct {
+	opts    Options
+	bolt    *bbolt.DB
+	clock   tillClock
+	budget  budget
+	ballast ballast
+
+	requests chan *request
+	closing  chan struct{}
+	stopped  chan struct{}
+	close    sync.Once
+	watchers watchers
+	state    state
+}
+
+// Open opens the store at path, or makes one. A file that is damaged, newer or
+// not a store is refused and left as it is.
+func Open(path string, o Options) (*DB, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	version, err := prepare(path)
+	if err != nil {
+		return nil, err
+	}
+	bolt, err := openFile(path, false, o.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{
+		opts: o, bolt: bolt, clock: tillClock{src: o.Clock},
+		budget:   budget{o.MaxSize, o.Reserve},
+		ballast:  ballast{path + ".ballast", o.Reserve},
+		requests: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if err := db.resume(version); err != nil {
+		return nil, errors.Join(err, bolt.Close())
+	}
+	if !db.ballast.there() {
+		o.Log.Warn("no room for the ballast; new sales are refused", "path", db.ballast.path)
+	}
+	go db.run()
+	return db, nil
+}
+
+// prepare makes the file if there is none, and says which layout it has.
+func prepare(path string) (int, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := create(path); err != nil {
+			return 0, err
+		}
+	} else if err != nil {
+		return 0, ErrAccess.because(err)
+	}
+	return inspect(path)
+}
+
+// resume brings the layout up to date and takes up the clock and the counters.
+func (db *DB) resume(version int) error {
+	if version < len(migrations) {
+		if err := db.bolt.Update(func(tx *bbolt.Tx) error { return migrate(tx, version) }); err != nil {
+			return fmt.Errorf("store: migration from layout %d: %w", version, err)
+		}
+	}
+	return db.bolt.View(func(tx *bbolt.Tx) error {
+		var last reading
+		if err := getMeta(tx, clockKey, &last); err != nil {
+			return err
+		}
+		if err := ledger.CheckTip(tx); err != nil {
+			return ErrCorrupt.because(err)
+		}
+		db.clock.resume(last)
+		return nil
+	})
+}
+
+// Close waits for the commit under way and closes the file. Later calls are
+// refused; a second Close does nothing.
+func (db *DB) Close() (err error) {
+	db.close.Do(func() {
+		close(db.closing)
+		<-db.stopped
+		err = db.bolt.Close()
+	})
+	return err
+}
+
+// Now is the till's own time.
+func (db *DB) Now() sale.Now { return db.clock.now() }
