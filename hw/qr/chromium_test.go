@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"net/http"
 	"net/http/httptest"
@@ -16,54 +17,31 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The contact sheet: perSheet codes to a page, in square cells, so that one
-// screenshot serves many codes.
 const (
-	columns  = 5
-	perSheet = 20
-	cell     = 560
-	surround = 16 // black pixels kept around each code
+	perPage   = 20   // codes that share a page and a screenshot
+	pageWidth = 2000 // pixels
+	surround  = 16   // pixels of black page kept around each code
 )
 
-// width returns the width of code i on its sheet, in pixels: half of the codes have
-// four pixels a module, the others a width that does not divide into modules.
-func width(c *Code, i int) int {
-	side := c.Size() + 2*quiet
-	if i/2%2 == 0 {
-		return side * 4
-	}
-	return side*39/10 + 1
-}
-
-// paint returns what Chromium shows of each code's SVG, with some of the black
+// paint returns what Chromium shows for each code's SVG, with a strip of the black
 // page around it. Half of the SVGs are inline, half are images.
 func paint(t *testing.T, codes []*Code) []image.Image {
 	t.Helper()
-	server := httptest.NewServer(sheets(codes))
+	server := httptest.NewServer(pages(codes))
 	defer server.Close()
-
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(program(t, "chromium", "chromium")),
-		chromedp.UserDataDir(t.TempDir()),
-	}
-	for _, flag := range []string{
-		"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
-		"disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars",
-	} {
-		options = append(options, chromedp.Flag(flag, true))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, browserOptions(t)...)
 	defer cancel()
 	ctx, cancel = chromedp.NewContext(ctx)
 	defer cancel()
 
 	var painted []image.Image
-	for first := 0; first < len(codes); first += perSheet {
+	for first := 0; first < len(codes); first += perPage {
+		places, height := layout(codes, first)
 		err := chromedp.Do(ctx,
-			chromedp.EmulateViewport(columns*cell, perSheet/columns*cell),
-			chromedp.Navigate(fmt.Sprintf("%s/sheet/%d", server.URL, first)))
+			chromedp.EmulateViewport(pageWidth, int64(height)),
+			chromedp.Navigate(fmt.Sprintf("%s/page/%d", server.URL, first)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,46 +49,70 @@ func paint(t *testing.T, codes []*Code) []image.Image {
 		if err != nil {
 			t.Fatal(err)
 		}
-		painted = append(painted, crop(t, shot, codes[first:min(first+perSheet, len(codes))])...)
+		whole, err := png.Decode(bytes.NewReader(shot))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range places {
+			part := image.NewGray(place.Inset(-surround))
+			draw.Draw(part, part.Rect, whole, part.Rect.Min, draw.Src)
+			painted = append(painted, part)
+		}
 	}
 	return painted
 }
 
-func crop(t *testing.T, shot []byte, codes []*Code) []image.Image {
+// layout places the codes of the page that starts with code first, row by row, and
+// returns the height of the page. Half of the codes have four pixels a module, the
+// others a width that does not divide into modules.
+func layout(codes []*Code, first int) (places []image.Rectangle, height int) {
+	x, y := 0, 0
+	for i := first; i < min(first+perPage, len(codes)); i++ {
+		side := codes[i].Size() + 2*quiet
+		width := side * 4
+		if i/2%2 == 1 {
+			width = side*39/10 + 1
+		}
+		outer := width + 2*surround
+		if x+outer > pageWidth {
+			x, y = 0, height
+		}
+		places = append(places, image.Rect(x, y, x+outer, y+outer).Inset(surround))
+		x += outer
+		height = max(height, y+outer)
+	}
+	return places, height
+}
+
+func browserOptions(t *testing.T) []chromedp.ExecAllocatorOption {
 	t.Helper()
-	sheet, err := png.Decode(bytes.NewReader(shot))
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(program(t, "chromium", "chromium")),
+		chromedp.UserDataDir(dir),
+		chromedp.Env("TMPDIR=" + dir), // Chromium leaves directories there
 	}
-	var cut []image.Image
-	for i, c := range codes {
-		at := place(i)
-		w := width(c, i)
-		part := image.Rect(at.X, at.Y, at.X+w, at.Y+w).Inset(-surround)
-		cut = append(cut, sheet.(interface {
-			SubImage(image.Rectangle) image.Image
-		}).SubImage(part))
+	for _, flag := range []string{
+		"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+		"disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars",
+	} {
+		options = append(options, chromedp.Flag(flag, true))
 	}
-	return cut
+	return options
 }
 
-// place returns the upper left corner of code i of a sheet.
-func place(i int) image.Point {
-	return image.Pt(i%columns*cell+surround, i/columns*cell+surround)
-}
-
-// sheets serves the contact sheets under a policy as strict as a page with a style
-// sheet can have.
-func sheets(codes []*Code) http.Handler {
+// pages serves the codes under a policy as strict as a page with a style sheet can
+// have.
+func pages(codes []*Code) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /sheet/{first}", func(w http.ResponseWriter, r *http.Request) {
-		first, err := strconv.Atoi(r.PathValue("first"))
-		if err != nil {
+	mux.HandleFunc("GET /page/{n}", func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(r.PathValue("n"))
+		if err != nil || n >= len(codes) {
 			http.NotFound(w, r)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'nonce-sheet'")
-		fmt.Fprint(w, sheet(codes, first))
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'nonce-page'")
+		fmt.Fprint(w, page(codes, n))
 	})
 	mux.HandleFunc("GET /code/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.Atoi(r.PathValue("n"))
@@ -125,18 +127,18 @@ func sheets(codes []*Code) http.Handler {
 	return mux
 }
 
-func sheet(codes []*Code, first int) string {
+func page(codes []*Code, first int) string {
 	var style, body strings.Builder
-	for i, c := range codes[first:min(first+perSheet, len(codes))] {
-		at := place(i)
-		w := width(c, i)
-		fmt.Fprintf(&style, "#q%d{left:%dpx;top:%dpx;width:%dpx;height:%dpx}", i, at.X, at.Y, w, w)
-		if i%4 < 2 {
-			fmt.Fprintf(&body, "<div id=q%d>%s</div>", i, c.SVG("Pay"))
-		} else {
+	places, _ := layout(codes, first)
+	for i, place := range places {
+		fmt.Fprintf(&style, "#q%d{left:%dpx;top:%dpx;width:%dpx;height:%dpx}",
+			i, place.Min.X, place.Min.Y, place.Dx(), place.Dy())
+		if i/4%2 == 0 {
 			fmt.Fprintf(&body, "<img id=q%d src=/code/%d>", i, first+i)
+		} else {
+			fmt.Fprintf(&body, "<div id=q%d>%s</div>", i, codes[first+i].SVG("Pay"))
 		}
 	}
-	return "<!doctype html><title>codes</title><style nonce=sheet>html{background:#000;color:#fff}div,img{position:absolute}" +
+	return "<!doctype html><title>codes</title><style nonce=page>html{background:#000;color:#fff}div,img{position:absolute}" +
 		style.String() + "</style>" + body.String()
 }
