@@ -80,13 +80,15 @@ func TestReaderSplits(t *testing.T) {
 			r := New(cfg, (&logBuffer{}).logger())
 			start(t, r)
 			waitState(t, r, Ready)
+			sent := uint64(0)
+			send := func(b string) {
+				c.send(b)
+				sent += uint64(len(b))
+				eventually(t, func() bool { return r.Status().Counters.Bytes == sent }, func() string { return "part of a code" })
+			}
 			for _, i := range []int{0, 1, 2, 3, len(w.bytes) / 2, len(w.bytes) - 2, len(w.bytes) - 1} {
-				read := r.Status().Counters.Bytes + uint64(i)
-				if i > 0 {
-					c.send(w.bytes[:i])
-					eventually(t, func() bool { return r.Status().Counters.Bytes == read }, func() string { return "first part" })
-				}
-				c.send(w.bytes[i:])
+				send(w.bytes[:i])
+				send(w.bytes[i:])
 				if s := next(t, r); s.Code.Reveal() != w.want[0].payload || s.Symbology != w.want[0].symbology {
 					t.Errorf("split at %d: %q %q", i, s.Code.Reveal(), s.Symbology)
 				}
@@ -230,6 +232,7 @@ func TestReaderInit(t *testing.T) {
 	cfg.Init = []string{"7E 00 08 01 00 D0 80 AB CD"}
 	r := New(cfg, (&logBuffer{}).logger())
 	start(t, r)
+	waitState(t, r, Ready) // a pty cannot be read before its other end was opened
 	buf := make([]byte, 9)
 	if _, err := io.ReadFull(c.master, buf); err != nil {
 		t.Fatal(err)
