@@ -1,0 +1,176 @@
+package wechat
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	maxAnswer = 256 << 10
+	// idle connections are given up before a router on the way forgets them: a
+	// charge written into a forgotten connection is a charge in doubt.
+	idleTimeout = 15 * time.Second
+	// A domain that failed tripAfter times in a row is passed over for openFor.
+	tripAfter = 3
+	openFor   = 10 * time.Second
+)
+
+// heard is an answer as it came, nothing about it checked.
+type heard struct {
+	status int
+	header http.Header
+	body   []byte
+	host   string
+}
+
+// domain is one of the provider's entrances and how it fares.
+type domain struct {
+	base    *url.URL
+	breaker *gobreaker.CircuitBreaker[heard]
+}
+
+// wire brings one request to the provider, at most once.
+type wire struct {
+	domains []domain
+	rt      *http.Transport
+	total   time.Duration
+}
+
+// lost is why there is no answer. Unsent says that no connection was ever handed
+// to the request: not one byte of it can have left.
+type lost struct {
+	unsent bool
+	host   string
+	err    error
+}
+
+func (e *lost) Error() string { return e.err.Error() }
+func (e *lost) Unwrap() error { return e.err }
+
+var errAnswerSize = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+
+// newWire connects to nothing yet. now is the clock that certificates are judged by.
+func newWire(c Config, roots *x509.CertPool, cert []tls.Certificate, now func() time.Time, log *slog.Logger) (*wire, error) {
+	connect := time.Duration(c.ConnectTimeout)
+	one := new(http.Protocols)
+	one.SetHTTP1(true)
+	w := &wire{
+		total: time.Duration(c.TotalTimeout),
+		rt: &http.Transport{
+			DialContext:            (&net.Dialer{Timeout: connect}).DialContext,
+			TLSHandshakeTimeout:    connect,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: cert, Time: now},
+			Protocols:              one,
+			DisableCompression:     true, // the signature is over the bytes as sent
+			MaxIdleConnsPerHost:    2,
+			IdleConnTimeout:        idleTimeout,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+	}
+	for _, s := range c.BaseURLs {
+		u, err := url.Parse(s)
+		if err != nil {
+			return nil, fmt.Errorf("wechat: base_urls: %w", err)
+		}
+		w.domains = append(w.domains, domain{u, newBreaker(u.Host, log)})
+	}
+	return w, nil
+}
+
+// newBreaker counts transport failures only: an answer, however bad its news, is
+// a domain that works. The till's own shutting down says nothing about it.
+func newBreaker(host string, log *slog.Logger) *gobreaker.CircuitBreaker[heard] {
+	return gobreaker.NewCircuitBreaker[heard](gobreaker.Settings{
+		Name: host, Timeout: openFor,
+		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= tripAfter },
+		IsExcluded:  func(err error) bool { return errors.Is(err, context.Canceled) },
+		OnStateChange: func(name string, from, to gobreaker.State) {
+			log.Warn("wechat domain", "host", name, "was", from.String(), "is", to.String())
+		},
+	})
+}
+
+// send makes the call at the first domain that can be connected to. authorize
+// is asked again for each: a signature is good for one attempt. The error is
+// always a *lost.
+func (w *wire) send(ctx context.Context, method, target string, body []byte, prepare func(*http.Request) error) (heard, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.total)
+	defer cancel()
+	gone := &lost{unsent: true, err: errors.New("no domain to call")}
+	for _, d := range w.domains {
+		req, err := newHTTPRequest(ctx, method, d.base, target, body)
+		if err == nil {
+			err = prepare(req)
+		}
+		if err != nil {
+			return heard{}, &lost{unsent: true, host: d.base.Host, err: err}
+		}
+		h, sent, err := w.attempt(d, req)
+		if err == nil {
+			return h, nil
+		}
+		gone = &lost{unsent: !sent, host: d.base.Host, err: err}
+		if sent || ctx.Err() != nil {
+			break
+		}
+	}
+	return heard{}, gone
+}
+
+// newHTTPRequest leaves GetBody out: with it, net/http sends a body again on
+// another connection when the first turns out to be dead.
+func newHTTPRequest(ctx context.Context, method string, base *url.URL, target string, body []byte) (*http.Request, error) {
+	ref, err := url.ParseRequestURI(target)
+	if err != nil {
+		return nil, fmt.Errorf("wechat: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base.ResolveReference(ref).String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("wechat: %w", err)
+	}
+	if len(body) == 0 {
+		req.Body = http.NoBody
+	}
+	req.GetBody = nil
+	return req, nil
+}
+
+// attempt runs one request against one domain. sent says that a connection was
+// handed to it: from there on bytes may have left, whatever the error says.
+func (w *wire) attempt(d domain, req *http.Request) (h heard, sent bool, err error) {
+	var got atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	h, err = d.breaker.Execute(func() (heard, error) { return w.roundTrip(d.base.Host, req) })
+	return h, got.Load(), err
+}
+
+func (w *wire) roundTrip(host string, req *http.Request) (heard, error) {
+	res, err := w.rt.RoundTrip(req)
+	if err != nil {
+		return heard{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return heard{}, fmt.Errorf("the answer broke off: %w", err)
+	case len(body) > maxAnswer:
+		return heard{}, errAnswerSize
+	}
+	return heard{res.StatusCode, res.Header, body, host}, nil
+}
