@@ -31,9 +31,10 @@ var rooms = []room{
 	{"hw/printer", []string{"hw/qr"}},
 	{"systemd", nil},
 
-	{"store/ledger", []string{"rules/money", "rules/sale"}},
-	{"store/queue", []string{"rules/money", "rules/sale"}},
-	{"store", []string{"rules", "rules/money", "rules/sale", "store/ledger", "store/queue"}},
+	{"store/record", nil},
+	{"store/ledger", []string{"rules/money", "rules/sale", "store/record"}},
+	{"store/queue", []string{"rules/money", "rules/sale", "store/record"}},
+	{"store", []string{"rules", "rules/money", "rules/sale", "store/record", "store/ledger", "store/queue"}},
 	{"store/storetest", []string{"rules/money", "rules/sale", "store"}},
 
 	{"daemon/sim", nil}, // the outsider: an error of ours copied into it would be confirmed by it
