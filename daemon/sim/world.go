@@ -1,0 +1,60 @@
+package sim
+
+import "net/http"
+
+// World is everything outside the till: the payment provider, the payers' phones, and the scanner on the counter.
+// The zero value is ready and has no scanner. Its parts do not know each other; the page brings them together, as a
+// person does who holds a phone before a scanner.
+type World struct {
+	WeChat  WeChat
+	Scanner *Scanner // nil: no scanner is attached
+}
+
+// ServeHTTP answers for the scanner under /sim/scanner and lets WeChat answer the rest.
+func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/sim/scanner" {
+		w.WeChat.ServeHTTP(rw, r)
+		return
+	}
+	s := w.Scanner
+	if s == nil {
+		reply(rw, nil, &controlError{http.StatusNotFound, "NO_SCANNER", "no scanner is attached"})
+		return
+	}
+	switch r.Method {
+	case http.MethodGet:
+		reply(rw, s.State(), nil)
+	case http.MethodPost:
+		serve(rw, r, s.do)
+	default:
+		reply(rw, nil, &controlError{http.StatusMethodNotAllowed, "METHOD", "GET or POST"})
+	}
+}
+
+// ScannerOrder is the body of POST /sim/scanner: exactly one of Data, Unplug and Replug.
+type ScannerOrder struct {
+	Data   string  `json:"data"`
+	Suffix *string `json:"suffix"` // after Data; absent is "\r"
+	Unplug bool    `json:"unplug"`
+	Replug bool    `json:"replug"`
+}
+
+func (s *Scanner) do(q ScannerOrder) (ScannerState, error) {
+	var err error
+	switch {
+	case q.Unplug:
+		err = s.Unplug()
+	case q.Replug:
+		err = s.Replug()
+	case q.Data == "":
+		return s.State(), &controlError{http.StatusBadRequest, "EMPTY", "data, unplug or replug"}
+	case q.Suffix != nil:
+		err = s.Write([]byte(q.Data + *q.Suffix))
+	default:
+		err = s.Write([]byte(q.Data + "\r"))
+	}
+	if err != nil {
+		return s.State(), &controlError{http.StatusConflict, "SCANNER", err.Error()}
+	}
+	return s.State(), nil
+}
