@@ -53,7 +53,7 @@ func TestEveryCodeDecodes(t *testing.T) {
 		}
 		want[file] = texts[i]
 	}
-	for name, decode := range decoders() {
+	for name, decode := range decoders(t) {
 		got := decodeAll(t, decode, dir)
 		for file, text := range want {
 			if got[file] != text {
@@ -85,7 +85,7 @@ func TestDecodersNeedTheQuietZone(t *testing.T) {
 		draw.Draw(onBlack, whole.Bounds().Inset(margin), whole, image.Pt(margin, margin), draw.Src)
 		save(t, file, onBlack)
 	}
-	for name, decode := range decoders() {
+	for name, decode := range decoders(t) {
 		got := decodeAll(t, decode, dir)
 		if got[good] != weixin {
 			t.Errorf("%s reads %q with a quiet zone, want %q", name, got[good], weixin)
@@ -170,8 +170,12 @@ func program(t *testing.T, name, debianPackage string) string {
 // decoder reads files and returns the text of each file it could read.
 type decoder func(t *testing.T, files []string) map[string]string
 
-func decoders() map[string]decoder {
-	return map[string]decoder{"zbarimg": zbar, "ZXingReader": zxing}
+func decoders(t *testing.T) map[string]decoder {
+	t.Helper()
+	return map[string]decoder{
+		"zbarimg":     zbar(program(t, "zbarimg", "zbar-tools")),
+		"ZXingReader": zxing(program(t, "ZXingReader", "zxing-cpp-tools")),
+	}
 }
 
 // decodeAll reads every file of dir, in two processes at a time.
@@ -198,51 +202,55 @@ func decodeAll(t *testing.T, decode decoder, dir string) map[string]string {
 	return all
 }
 
-// zbar runs zbarimg. Its plain output does not say which file a text is from, its
+// zbar reads with zbarimg. Its plain output does not say which file a text is from, its
 // XML does. ASCII leaves it no character set to guess.
-func zbar(t *testing.T, files []string) map[string]string {
-	args := []string{"-q", "--nodbus", "--xml", "-Sdisable", "-Sqrcode.enable"}
-	out := run(t, 4, program(t, "zbarimg", "zbar-tools"), append(args, files...)) // 4: a file without a code
-	var doc struct {
-		Sources []struct {
-			File    string `xml:"href,attr"`
-			Symbols []struct {
-				Format string `xml:"format,attr"`
-				Text   string `xml:",chardata"`
-			} `xml:"index>symbol>data"`
-		} `xml:"source"`
-	}
-	if err := xml.Unmarshal(out, &doc); err != nil {
-		t.Errorf("zbarimg: %v in %.300s", err, out)
-	}
-	texts := make(map[string]string)
-	for _, source := range doc.Sources {
-		for _, symbol := range source.Symbols {
-			text := symbol.Text
-			if symbol.Format == "base64" { // the text has a ]]> in it
-				b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-				if err != nil {
-					t.Errorf("zbarimg: %v in %q", err, text)
-				}
-				text = string(b)
-			}
-			texts[source.File] += text // a second symbol in one picture must not match
+func zbar(path string) decoder {
+	return func(t *testing.T, files []string) map[string]string {
+		args := []string{"-q", "--nodbus", "--xml", "-Sdisable", "-Sqrcode.enable"}
+		out := run(t, 4, path, append(args, files...)) // 4: a file without a code
+		var doc struct {
+			Sources []struct {
+				File    string `xml:"href,attr"`
+				Symbols []struct {
+					Format string `xml:"format,attr"`
+					Text   string `xml:",chardata"`
+				} `xml:"index>symbol>data"`
+			} `xml:"source"`
 		}
+		if err := xml.Unmarshal(out, &doc); err != nil {
+			t.Errorf("zbarimg: %v in %.300s", err, out)
+		}
+		texts := make(map[string]string)
+		for _, source := range doc.Sources {
+			for _, symbol := range source.Symbols {
+				text := symbol.Text
+				if symbol.Format == "base64" { // the text has a ]]> in it
+					b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+					if err != nil {
+						t.Errorf("zbarimg: %v in %q", err, text)
+					}
+					text = string(b)
+				}
+				texts[source.File] += text // a second symbol in one picture must not match
+			}
+		}
+		return texts
 	}
-	return texts
 }
 
-// zxing runs ZXingReader, one line per file: name, format, quoted text.
-func zxing(t *testing.T, files []string) map[string]string {
-	out := run(t, 1, program(t, "ZXingReader", "zxing-cpp-tools"), append([]string{"-1", "-format", "QRCode"}, files...))
-	texts := make(map[string]string)
-	for line := range strings.Lines(string(out)) {
-		file, text, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ` QRCode "`)
-		if ok {
-			texts[file] = strings.TrimSuffix(text, `"`)
+// zxing reads with ZXingReader, one line per file: name, format, quoted text.
+func zxing(path string) decoder {
+	return func(t *testing.T, files []string) map[string]string {
+		out := run(t, 1, path, append([]string{"-1", "-format", "QRCode"}, files...))
+		texts := make(map[string]string)
+		for line := range strings.Lines(string(out)) {
+			file, text, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ` QRCode "`)
+			if ok {
+				texts[file] = strings.TrimSuffix(text, `"`)
+			}
 		}
+		return texts
 	}
-	return texts
 }
 
 // run returns the output of a decoder; notFound is its status for a file without
