@@ -158,3 +158,6 @@ func (db *DB) Close() (err error) {
 
 // Now is the till's own time.
 func (db *DB) Now() sale.Now { return db.clock.now() }
+
+// Path is where the file is.
+func (db *DB) Path() string { return db.bolt.Path() }

@@ -74,7 +74,7 @@ func Create(tx *bbolt.Tx, origin []byte) error {
 			return err
 		}
 	}
-	first := Head{Link: sha256.Sum256(append([]byte("qrposd journal\x00"), origin...))}
+	first := genesis(origin)
 	chain := tx.Bucket(chainBucket)
 	if err := chain.Put(originKey, record.Seal(originKey, first.Link[:])); err != nil {
 		return err
@@ -191,6 +191,12 @@ func Balanced(legs []sale.Posting) error {
 		}
 	}
 	return nil
+}
+
+// genesis is the link that the first line follows. It differs from file to file,
+// so that no line of one fits into another.
+func genesis(origin []byte) Head {
+	return Head{Link: sha256.Sum256(append([]byte("qrposd journal\x00"), origin...))}
 }
 
 func (h Head) next(body []byte) Head {

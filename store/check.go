@@ -1,0 +1,234 @@
+package store
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+	"qrposd/store/ledger"
+	"qrposd/store/queue"
+	"qrposd/store/record"
+)
+
+// Violation is something in a file that should not be: where, and what it means.
+type Violation struct {
+	Where string
+	What  string
+}
+
+func (v Violation) String() string { return v.Where + ": " + v.What }
+
+// Report is what a check has seen of a file.
+type Report struct {
+	Path       string
+	Identity   string
+	Layout     int
+	Bytes      int64
+	FreePages  int
+	Sales      int
+	Entries    int
+	Postings   int
+	Jobs       int
+	Retired    int
+	Once       int
+	Codes      int
+	Head       string
+	Violations []Violation
+}
+
+// Err is nil for a file without violations, else ErrCorrupt with the first.
+func (r Report) Err() error {
+	switch n := len(r.Violations); n {
+	case 0:
+		return nil
+	case 1:
+		return ErrCorrupt.becausef("%s", r.Violations[0])
+	default:
+		return ErrCorrupt.becausef("%s (and %d more)", r.Violations[0], n-1)
+	}
+}
+
+// CheckFile reads all of a file that no daemon has open: bbolt's pages, every
+// value's checksum, the chain, and the invariants of sales, money and jobs as
+// far as a file can show them. It never writes. An error means that there was
+// nothing to check; what was found wrong is in the report.
+//
+// Damage to bbolt's own pages can kill the process that reads them. Where that
+// matters, use CheckInChild.
+func CheckFile(path string) (r Report, err error) {
+	r.Path = path
+	if r.Layout, err = inspect(path); err != nil {
+		return r, err
+	}
+	if r.Layout < len(migrations) {
+		return r, ErrForeign.becausef("it has layout %d; open it with the daemon once, then it has %d", r.Layout, len(migrations))
+	}
+	db, err := openFile(path, true, 0)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		if p := recover(); p != nil {
+			r.bad("pages", fmt.Sprintf("reading them failed: %v", p))
+		}
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	err = db.View(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			r.bad("pages", err.Error())
+		}
+		if len(r.Violations) > 0 {
+			return nil // nothing that is read through broken pages means anything
+		}
+		r.Bytes, r.FreePages = tx.Size(), db.Stats().FreePageN
+		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool)}
+		return c.all()
+	})
+	return r, err
+}
+
+func (r *Report) bad(where, what string) {
+	r.Violations = append(r.Violations, Violation{where, what})
+}
+
+// checker holds one file against what Commit would have written.
+type checker struct {
+	tx    *bbolt.Tx
+	r     *Report
+	lines map[sale.ID][]uint64 // each sale's lines in the journal
+	live  map[sale.ID]bool     // sales with a live job
+	last  sale.Instant         // of the journal
+}
+
+func (c *checker) all() error {
+	if !c.buckets() {
+		return nil
+	}
+	origin := c.identity()
+	n := ledger.Verify(c.tx, origin, c.r.bad, func(seq uint64, line ledger.Line) {
+		c.lines[line.Sale] = append(c.lines[line.Sale], seq)
+		c.last = line.Event.At
+	})
+	c.r.Entries, c.r.Postings = n.Lines, n.Legs
+	if head, err := ledger.Tip(c.tx); err == nil {
+		c.r.Head = head.Link.String()
+	}
+	c.clock()
+	q := queue.Verify(c.tx, c.r.bad, c.job)
+	c.r.Jobs, c.r.Retired = q.Live, q.Retired
+	return errors.Join(c.sales(), c.begun(), c.once(), c.codes())
+}
+
+// buckets says whether the file has exactly those that it should.
+func (c *checker) buckets() bool {
+	want := append(ledger.Buckets(), queue.Buckets()...)
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket} {
+		want = append(want, string(name))
+	}
+	whole := true
+	for _, name := range want {
+		if c.tx.Bucket([]byte(name)) == nil {
+			c.r.bad(name, "the bucket is missing")
+			whole = false
+		}
+	}
+	_ = c.tx.ForEach(func(name []byte, _ *bbolt.Bucket) error { // the function does not fail
+		if !slices.Contains(want, string(name)) {
+			c.r.bad(fmt.Sprintf("%q", name), "nobody knows this bucket")
+		}
+		return nil
+	})
+	return whole
+}
+
+func (c *checker) identity() []byte {
+	var id identity
+	if err := getMeta(c.tx, identityKey, &id); err != nil {
+		c.r.bad("meta/identity", err.Error())
+	}
+	origin, err := hex.DecodeString(id.ID)
+	if err != nil || len(origin) != 16 {
+		c.r.bad("meta/identity", "it is no 128-bit number")
+	}
+	c.r.Identity = id.ID
+	return origin
+}
+
+func (c *checker) clock() {
+	var saved reading
+	if err := getMeta(c.tx, clockKey, &saved); err != nil {
+		c.r.bad("meta/clock", err.Error())
+	} else if saved.At < c.last {
+		c.r.bad("meta/clock", "it is behind the last line of the journal")
+	}
+}
+
+func (c *checker) job(j queue.Job) {
+	if j.Topic != drive {
+		c.r.bad(fmt.Sprintf("job/%q", j.Topic), "nobody knows this topic")
+		return
+	}
+	c.live[sale.ID(j.Key)] = true
+	if c.tx.Bucket(saleBucket).Get([]byte(j.Key)) == nil {
+		c.r.bad(fmt.Sprintf("job/%q", j.Key), "there is no such sale")
+	}
+}
+
+// begun holds the index of sales by time against the sales.
+func (c *checker) begun() error {
+	b := c.tx.Bucket(begunBucket)
+	n := 0
+	err := b.ForEach(func(k, value []byte) error {
+		n++
+		id, err := record.Open(k, value)
+		if err != nil {
+			c.r.bad(fmt.Sprintf("begun/%x", k), err.Error())
+			return nil
+		}
+		if s, err := load(c.tx, sale.ID(id)); err != nil || string(begunKey(s.Begun)) != string(k) {
+			c.r.bad(fmt.Sprintf("begun/%x", k), fmt.Sprintf("sale %q did not begin then", id))
+		}
+		return nil
+	})
+	if n != c.r.Sales || b.Sequence() != uint64(n) {
+		c.r.bad("begun", fmt.Sprintf("I4: %d numbers were given out, the index has %d sales, the file %d", b.Sequence(), n, c.r.Sales))
+	}
+	return err
+}
+
+// once holds the callers' keys against the sales they made.
+func (c *checker) once() error {
+	return c.tx.Bucket(onceBucket).ForEach(func(k, value []byte) error {
+		c.r.Once++
+		var was spent
+		if err := record.Unmarshal(k, value, &was); err != nil {
+			c.r.bad(fmt.Sprintf("once/%x", k), err.Error())
+		} else if c.tx.Bucket(saleBucket).Get([]byte(was.Sale)) == nil {
+			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no sale %q", was.Sale))
+		}
+		return nil
+	})
+}
+
+// codes holds the spent payer codes against the attempts that spent them.
+func (c *checker) codes() error {
+	return c.tx.Bucket(codeBucket).ForEach(func(k, value []byte) error {
+		c.r.Codes++
+		var was spentCode
+		if err := record.Unmarshal(k, value, &was); err != nil {
+			c.r.bad(fmt.Sprintf("code/%q", k), err.Error())
+			return nil
+		}
+		s, err := load(c.tx, was.Sale)
+		if a := s.Attempt(was.OrderNo); err != nil || a == nil || a.CodeID != string(k) {
+			c.r.bad(fmt.Sprintf("code/%q", k), fmt.Sprintf("order %q was not paid with it", was.OrderNo))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qrposd/rules/sale"
+	"qrposd/store/ledger"
+	"qrposd/store/record"
+)
+
+// payerCode is what a WeChat payment code looks like: 18 digits, the first two
+// from 10 to 15.
+var payerCode = regexp.MustCompile(`(?:^|[^0-9])1[0-5][0-9]{16}(?:$|[^0-9])`)
+
+// sales checks each sale by itself and against its lines in the journal.
+func (c *checker) sales() error {
+	err := c.tx.Bucket(saleBucket).ForEach(func(k, value []byte) error {
+		c.r.Sales++
+		bad := func(format string, args ...any) {
+			c.r.bad(fmt.Sprintf("sale/%q", k), fmt.Sprintf(format, args...))
+		}
+		body, err := record.Open(k, value)
+		if err != nil {
+			bad("%v", err)
+			return nil
+		}
+		var s sale.Sale
+		if err := json.Unmarshal(body, &s); err != nil {
+			bad("%v", err)
+			return nil
+		}
+		if string(s.ID) != string(k) {
+			bad("I4: it calls itself %q", s.ID)
+			return nil
+		}
+		c.shape(&s, bad)
+		if err := c.history(s, body); err != nil {
+			bad("%v", err)
+		}
+		delete(c.lines, s.ID)
+		return nil
+	})
+	for id, seqs := range c.lines {
+		c.r.bad(fmt.Sprintf("journal/%d", seqs[0]), fmt.Sprintf("there is no sale %q", id))
+	}
+	return err
+}
+
+// shape holds what must be true of any sale at any time.
+func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
+	open, unreturned := 0, 0
+	for i := range s.Attempts {
+		a := &s.Attempts[i]
+		switch {
+		case a.End == sale.Open:
+			open++
+		case a.End == sale.EndPaid && !slices.ContainsFunc(s.Refunds, func(r sale.Refund) bool { return r.OrderNo == a.OrderNo && r.Amount == s.Amount }):
+			unreturned++
+		}
+		if before := (sale.Sale{ID: s.ID, Attempts: s.Attempts[:i]}); a.OrderNo != before.NextOrderNo() {
+			bad("I4: attempt %d has order number %q", i+1, a.OrderNo)
+		}
+		if a.Request.IsZero() {
+			bad("I3: order %s has no request on record", a.OrderNo)
+		}
+		if payerCode.MatchString(a.Request.Body) {
+			bad("I10: the request of order %s has a payer's code in it", a.OrderNo)
+		}
+		if a.CodeID != "" && c.tx.Bucket(codeBucket).Get([]byte(a.CodeID)) == nil {
+			bad("I4: the payer code of order %s is not marked as spent", a.OrderNo)
+		}
+	}
+	if open > 1 {
+		bad("I1: %d attempts are open", open)
+	}
+	if unreturned > 1 {
+		bad("I1: %d attempts were paid and not given back", unreturned)
+	}
+	if part := strings.Split(s.Key, "."); len(part) != 4 || part[2] != strconv.FormatInt(int64(s.Begun), 10) {
+		bad("I4: its key was not minted when it began")
+	}
+	c.refunds(s, bad)
+	if owes := s.State.Live() || s.State == sale.Refunding; owes && !c.live[s.ID] {
+		bad("it is %s and has no job: it would be forgotten", s.State)
+	}
+}
+
+// refunds holds that no more is promised back than came (I6).
+func (c *checker) refunds(s *sale.Sale, bad func(string, ...any)) {
+	promised := make(map[string]int64)
+	for i := range s.Refunds {
+		r := &s.Refunds[i]
+		if r.State != sale.RefundBroken {
+			promised[r.OrderNo] += r.Amount.Minor
+		}
+		if r.Amount.Currency != s.Amount.Currency || r.Amount.Minor <= 0 {
+			bad("I6: refund %s is of %s", r.No, r.Amount)
+		}
+		if (r.State == sale.RefundOwed || r.State == sale.RefundWorking) && !c.live[s.ID] {
+			bad("refund %s is owed and has no job: it would be forgotten", r.No)
+		}
+	}
+	for no, sum := range promised {
+		if a := s.Attempt(no); a == nil || a.End != sale.EndPaid || sum > s.Amount.Minor {
+			bad("I6: %d is promised back of order %q", sum, no)
+		}
+	}
+}
+
+// history applies the sale's lines again, one after the other: every step has to
+// be one that the table has (I7), its postings those on record (I8), and the end
+// the sale as it is stored, byte for byte the one that the last line names.
+func (c *checker) history(s sale.Sale, body []byte) error {
+	seqs := c.lines[s.ID]
+	if len(seqs) == 0 {
+		return errors.New("I5: the journal knows nothing of it")
+	}
+	var after sale.Sale
+	var last ledger.Line
+	for i, seq := range seqs {
+		line, err := ledger.At(c.tx, seq)
+		if err != nil {
+			return err
+		}
+		if line.Event.Request != nil && payerCode.MatchString(line.Event.Request.Body) {
+			c.r.bad(fmt.Sprintf("journal/%d", seq), "I10: there is a payer's code in it")
+		}
+		before := after
+		if i == 0 {
+			after, err = beginAgain(s, line.Event)
+		} else {
+			after, err = before.Apply(line.Event)
+		}
+		if err != nil {
+			return fmt.Errorf("I7: line %d: %w", seq, err)
+		}
+		if after.State != line.State {
+			return fmt.Errorf("I7: line %d leads to %s and says %s", seq, after.State, line.State)
+		}
+		legs, err := ledger.Legs(c.tx, seq)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(legs, sale.Postings(before, after)) {
+			return fmt.Errorf("I8: line %d moved other money than was posted", seq)
+		}
+		last = line
+	}
+	if digest := sha256.Sum256(body); !bytes.Equal(digest[:], last.After) {
+		return fmt.Errorf("I5: it is not the sale that line %d left", seqs[len(seqs)-1])
+	}
+	return same(after, s)
+}
+
+func beginAgain(s sale.Sale, ev sale.Event) (sale.Sale, error) {
+	if ev.Kind != sale.Begun {
+		return sale.Sale{}, fmt.Errorf("it begins with %s", ev.Kind)
+	}
+	n := sale.New{Flow: s.Flow, Amount: ev.Amount, Description: s.Description, Operator: ev.By}
+	return sale.Begin(n, s.ID, s.Key, ev)
+}
+
+// same compares two sales as they are stored: what a request held in memory
+// besides does not count.
+func same(a, b sale.Sale) error {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	y, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(x, y) {
+		return errors.New("I7: its journal leads to another sale than the one on record")
+	}
+	return nil
+}

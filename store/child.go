@@ -1,0 +1,53 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// CheckInChild has another process check a file before this one opens it, by
+// running "exe check -q path": a damaged page can end the process that meets it
+// with a signal that nobody can catch. What the page cache holds of the file is
+// dropped first. A file that does not exist yet is fine.
+func CheckInChild(ctx context.Context, exe, path string) error {
+	if err := header(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var out head
+	cmd := exec.CommandContext(ctx, exe, "check", "-q", path)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Env = append(os.Environ(), "GOTRACEBACK=none") // of a fault the first line says enough
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("store: the check of %s was stopped: %w", path, ctx.Err())
+	case errors.As(err, &exit):
+		return ErrCorrupt.becausef("the check ended with %s: %s", exit, out.text())
+	}
+	return fmt.Errorf("store: the check of %s could not run: %w", path, err)
+}
+
+// head keeps the beginning of what a child prints and drops the rest.
+type head struct{ buf bytes.Buffer }
+
+const maxOutput = 8 << 10
+
+func (h *head) Write(b []byte) (int, error) {
+	if room := maxOutput - h.buf.Len(); room > 0 {
+		h.buf.Write(b[:min(room, len(b))])
+	}
+	return len(b), nil
+}
+
+func (h *head) text() string { return strings.TrimSpace(h.buf.String()) }
