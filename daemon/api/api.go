@@ -91,13 +91,14 @@ type Can struct {
 	Retry  bool `json:"retry" doc:"It takes another code of the customer, after one that failed"`
 }
 
-// Rests says that nothing is under way: the sale has an outcome.
+// Rests says that the sale has an outcome: nothing is under way.
 func (s Sale) Rests() bool {
 	var st sale.State
-	return st.UnmarshalText([]byte(s.State)) == nil && rests(st)
+	return st.UnmarshalText([]byte(s.State)) == nil && Rests(st)
 }
 
-func rests(st sale.State) bool { return st != sale.Opened && st != sale.Refunding && !st.Live() }
+// Rests says that a state is an outcome.
+func Rests(st sale.State) bool { return st != sale.Opened && st != sale.Refunding && !st.Live() }
 
 // History is what was tried, oldest first.
 type History struct {

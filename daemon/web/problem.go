@@ -1,0 +1,93 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"qrposd/daemon/api"
+	"qrposd/rules/money"
+	"qrposd/rules/sale"
+)
+
+func writeProblem(w http.ResponseWriter, p *api.Problem) {
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone: nobody to tell
+}
+
+// internal is what a client is told of a fault: the number under which the log
+// has the rest.
+func internal() *api.Problem {
+	p := api.NewProblem(http.StatusInternalServerError, "internal", "the till has a fault", "look at the last sales before you try again")
+	p.RequestID = rand.Text()[:12]
+	return p
+}
+
+// fail is the problem that answers err. A cause that has no words for a client
+// is logged here, once, and not told.
+func (s *Server) fail(ctx context.Context, err error) error {
+	var told *api.Problem
+	var knows api.Problematic
+	var refusal *sale.Refusal
+	var bad *money.Error
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.As(err, &knows):
+		return api.NewProblem(knows.Problem())
+	case errors.As(err, &refusal):
+		return refused(refusal)
+	case errors.As(err, &bad):
+		return api.NewProblem(http.StatusUnprocessableEntity, string(bad.Code), bad.Message, bad.Hint)
+	case ctx.Err() != nil:
+		return api.NewProblem(http.StatusServiceUnavailable, "interrupted", "the request ended before its answer was known",
+			"send it again under the same key")
+	}
+	p := internal()
+	s.Log.Error("request failed", "request", p.RequestID, "err", err)
+	return p
+}
+
+func refused(r *sale.Refusal) *api.Problem {
+	if r.Code == "refund_too_large" {
+		return api.NewProblem(http.StatusUnprocessableEntity, r.Code, r.Text, "refund at most what is left of the sale")
+	}
+	hint := "look at the sale: it says what it can do now"
+	if r.Kind == sale.CancelRequested && r.State.Taken() {
+		hint = "give the money back with a refund"
+	}
+	return api.NewProblem(http.StatusConflict, r.Code, r.Text, hint)
+}
+
+// reword turns the framework's own errors into problems with a code. What the
+// client sent is left out: it may be a customer's code.
+func reword(_ huma.Context, _ string, v any) (any, error) {
+	e, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	code, hint := "internal", ""
+	switch e.Status {
+	case http.StatusBadRequest:
+		code, hint = "body_malformed", "send one JSON object, as GET /openapi.json describes it"
+	case http.StatusUnsupportedMediaType:
+		code, hint = "media_type_unsupported", "send Content-Type: application/json"
+	case http.StatusUnprocessableEntity:
+		code, hint = "request_invalid", "GET /openapi.json describes every request"
+	}
+	p := api.NewProblem(e.Status, code, e.Detail, hint)
+	for _, d := range e.Errors {
+		if d != nil {
+			p.Fields = append(p.Fields, api.FieldFault{Location: d.Location, Message: d.Message})
+		}
+	}
+	if len(p.Fields) > 0 {
+		p.Detail = p.Fields[0].Location + ": " + p.Fields[0].Message
+	}
+	return p, nil
+}
