@@ -1,0 +1,234 @@
+package daemon
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"qrposd/daemon/wechat"
+	"qrposd/hw/scanner"
+	"qrposd/rules/money"
+	"qrposd/rules/sale"
+)
+
+// Example is the configuration file with every key, its default and what it is
+// for. It is what `qrposd config` prints.
+//
+//go:embed qrposd.toml
+var Example []byte
+
+// Config is the whole configuration of a till: one file, read strictly.
+type Config struct {
+	Till    Till           `toml:"till"`
+	API     API            `toml:"api"`
+	Store   Store          `toml:"store"`
+	WeChat  wechat.Config  `toml:"wechat"`
+	Scanner scanner.Config `toml:"scanner"`
+	Timing  Timing         `toml:"timing"`
+	Log     Log            `toml:"log"`
+}
+
+// Till says which till this is and whose.
+type Till struct {
+	ID         string         `toml:"id"`          // 1 to 8 capitals and digits, unique among the merchant's tills
+	Currency   money.Currency `toml:"currency"`    // what the page offers
+	SecretFile string         `toml:"secret_file"` // signs the idempotency keys; at least 16 bytes
+}
+
+// API is where the cashier page and the POS find the till.
+type API struct {
+	Listen string `toml:"listen"` // a loopback address
+}
+
+// Store is where everything owed is kept.
+type Store struct {
+	Path      string `toml:"path"`
+	MaxMB     int64  `toml:"max_mb"`     // the file never grows beyond this
+	ReserveMB int64  `toml:"reserve_mb"` // kept for refunds and resolutions when new sales no longer fit
+	BackupDir string `toml:"backup_dir"` // where backups go; empty is beside the file
+}
+
+// Timing is the schedule, within the provider's limits.
+type Timing struct {
+	PollFirst       wechat.Duration `toml:"poll_first"`
+	Poll            wechat.Duration `toml:"poll"`
+	Deadline        wechat.Duration `toml:"deadline"`
+	ReverseEarliest wechat.Duration `toml:"reverse_earliest"`
+	QRPoll          wechat.Duration `toml:"qr_poll"`
+	QRLife          wechat.Duration `toml:"qr_life"`
+	ScanWindow      wechat.Duration `toml:"scan_window"`
+	// Speed divides every wait, for a simulator that runs as much faster. Refused
+	// unless every provider address is on this machine.
+	Speed float64 `toml:"speed"`
+}
+
+// Log is what the journal of the machine gets to read.
+type Log struct {
+	Level string `toml:"level"` // debug, info, warn, error
+}
+
+// Default is the configuration of Example.
+func Default() Config {
+	p := sale.DefaultPlan()
+	d := func(t time.Duration) wechat.Duration { return wechat.Duration(t) }
+	sc := scanner.DefaultConfig()
+	sc.Path = ""
+	return Config{
+		Till:    Till{Currency: "CNY"},
+		API:     API{Listen: "127.0.0.1:8430"},
+		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
+		Scanner: sc,
+		Timing: Timing{
+			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
+		},
+		Log: Log{Level: "info"},
+	}
+}
+
+// ConfigError is a configuration that cannot be used. No restart mends it.
+type ConfigError struct {
+	File string
+	Err  error
+}
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Load reads a configuration file. A key that does not exist is an error with
+// its line, because a mistyped limit is a limit that is not there. Relative
+// names are beside the file; "credential:NAME" is the service manager's.
+func Load(file string, credential func(name string) (string, bool, error)) (Config, error) {
+	c := Default()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return c, &ConfigError{file, fmt.Errorf("configuration: %w", err)}
+	}
+	if err := c.parse(file, text); err != nil {
+		return c, &ConfigError{file, err}
+	}
+	if err := errors.Join(c.resolve(filepath.Dir(file), credential), c.Validate()); err != nil {
+		return c, &ConfigError{file, err}
+	}
+	return c, nil
+}
+
+func (c *Config) parse(file string, text []byte) error {
+	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(c)
+	var strict *toml.StrictMissingError
+	var syntax *toml.DecodeError
+	switch {
+	case errors.As(err, &strict):
+		var errs []error
+		for i := range strict.Errors {
+			row, _ := strict.Errors[i].Position()
+			errs = append(errs, fmt.Errorf("%s:%d: there is no key %s; `qrposd config` prints every key", file, row, strings.Join(strict.Errors[i].Key(), ".")))
+		}
+		return errors.Join(errs...)
+	case errors.As(err, &syntax):
+		row, col := syntax.Position()
+		return fmt.Errorf("%s:%d:%d: %s", file, row, col, strings.TrimPrefix(syntax.Error(), "toml: "))
+	case err != nil:
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// resolve turns the file names of the configuration into paths.
+func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
+	names := []*string{
+		&c.Till.SecretFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile,
+		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
+	}
+	for i := range c.WeChat.PlatformKeys {
+		names = append(names, &c.WeChat.PlatformKeys[i].File)
+	}
+	var errs []error
+	for _, p := range names {
+		name, secret := strings.CutPrefix(*p, "credential:")
+		switch {
+		case secret:
+			path, ok, err := credential(name)
+			if err == nil && !ok {
+				err = fmt.Errorf("the service manager passes no credentials; name a file instead of %q, or start with systemd", *p)
+			}
+			errs = append(errs, err)
+			*p = path
+		case *p != "" && !filepath.IsAbs(*p):
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var tillForm = regexp.MustCompile(`^[0-9A-Z]{1,8}$`)
+
+// Validate names everything that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	fault := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	fault(!tillForm.MatchString(c.Till.ID), "till.id is %q; 1 to 8 capitals and digits, one for each till of the merchant", c.Till.ID)
+	fault(c.Till.SecretFile == "", "till.secret_file is missing; a file of at least 16 random bytes, the same as at the API")
+	if _, err := money.Exponent(c.Till.Currency); err != nil {
+		errs = append(errs, fmt.Errorf("till.currency: %w", err))
+	}
+	addr, err := netip.ParseAddrPort(c.API.Listen)
+	fault(err != nil || !addr.Addr().IsLoopback(), "api.listen is %q; a loopback address such as 127.0.0.1:8430, since whoever reaches it can take money", c.API.Listen)
+	fault(c.Store.Path == "", "store.path is missing")
+	fault(c.Store.MaxMB < 8 || c.Store.ReserveMB < 1 || c.Store.ReserveMB > c.Store.MaxMB/4, "store.max_mb is %d and store.reserve_mb %d; at least 8, and at most a quarter of it in reserve", c.Store.MaxMB, c.Store.ReserveMB)
+	if c.Scanner.Path != "" {
+		errs = append(errs, c.Scanner.Validate())
+	}
+	errs = append(errs, c.WeChat.Validate())
+	fault(c.Timing.Speed < 1, "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
+	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
+	if err := c.Timing.plan().Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("timing: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// simulated says that every provider address is on this machine.
+func (c Config) simulated() bool {
+	for _, raw := range c.WeChat.BaseURLs {
+		u, err := url.Parse(raw)
+		if err != nil {
+			return false
+		}
+		if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return len(c.WeChat.BaseURLs) > 0
+}
+
+func (t Timing) plan() sale.Plan {
+	p := sale.DefaultPlan()
+	p.PollFirst, p.Poll, p.Deadline = time.Duration(t.PollFirst), time.Duration(t.Poll), time.Duration(t.Deadline)
+	p.ReverseEarliest, p.QRPoll, p.QRLife = time.Duration(t.ReverseEarliest), time.Duration(t.QRPoll), time.Duration(t.QRLife)
+	p.ScanWindow = time.Duration(t.ScanWindow)
+	return p
+}
+
+// Plan is the schedule that the till keeps.
+func (c Config) Plan() sale.Plan {
+	p := c.Timing.plan()
+	if c.Timing.Speed > 1 {
+		p = p.Scale(c.Timing.Speed)
+	}
+	return p
+}

@@ -1,0 +1,259 @@
+// Package daemon puts the till together, runs it and takes it apart.
+//
+// It is the only place that sees every room. Open builds the parts in the order
+// in which they need each other, Run starts them and waits, Close is Open
+// backwards. A start needs no network: keys come from files, sales that a power
+// cut left open are driven as soon as the provider answers again.
+//
+// Stopping has two phases. The first takes no new request and lets the steps on
+// the wire end, because an answer that is heard saves the customer a minute of
+// doubt; the second cuts them. Nothing is lost by the cut: an intent without an
+// outcome is asked about after the next start.
+//
+// Rejected: a registry of services with dependencies to be sorted (there are six
+// parts and their order is five lines), and reading the environment here: what
+// the service manager provides comes in as an argument.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"qrposd/daemon/checkout"
+	"qrposd/daemon/web"
+	"qrposd/daemon/wechat"
+	"qrposd/hw/scanner"
+	"qrposd/store"
+	"qrposd/systemd"
+)
+
+// grace is how long a stop waits for the steps on the wire before it cuts them.
+// The service manager kills at 10 s.
+const grace = 7 * time.Second
+
+// Options are what the process provides.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+	Systemd systemd.Env                                  // what the service manager said; never nil
+	Check   func(ctx context.Context, path string) error // integrity of the store, in another process
+	Faults  Faults                                       // the zero value in every product
+}
+
+// Faults are the places where a test pulls the plug.
+type Faults struct {
+	Store   func(op string) error
+	Wire    func(point string)
+	Journal func(checkout.Journal) checkout.Journal
+}
+
+// Daemon is a till.
+type Daemon struct {
+	cfg     Config
+	o       Options
+	store   *store.DB
+	gateway *wechat.Client
+	vitals  *vitals
+	desk    *checkout.Desk
+	scanner *scanner.Reader
+	web     *web.Server
+	ln      net.Listener
+}
+
+// Open builds the till. Whatever was built is taken apart again if a later part
+// fails.
+func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
+	d = &Daemon{cfg: cfg, o: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	secret, err := readSecret(cfg.Till.SecretFile)
+	if err != nil {
+		return d, err
+	}
+	if d.gateway, err = wechat.Open(cfg.WeChat, cfg.Plan().QRLife, o.Log); err != nil {
+		return d, &ConfigError{Err: err}
+	}
+	if err := d.openStore(ctx, secret); err != nil {
+		return d, err
+	}
+	d.openDesk()
+	if d.web, err = web.New(web.Options{
+		Till: d.desk, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
+		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency,
+	}); err != nil {
+		return d, err
+	}
+	d.ln, err = listen(cfg.API.Listen)
+	return d, err
+}
+
+// readSecret reads the merchant's secret. A short one signs nothing.
+func readSecret(file string) ([]byte, error) {
+	b, err := os.ReadFile(file)
+	if err == nil && len(b) < 16 {
+		err = fmt.Errorf("%s holds %d bytes", file, len(b))
+	}
+	if err != nil {
+		return nil, &ConfigError{Err: fmt.Errorf("till.secret_file: %w; it takes at least 16 random bytes, such as `head -c 32 /dev/urandom`", err)}
+	}
+	return b, nil
+}
+
+// openStore checks the file in another process first: what a torn page does to
+// a reader, it should not do to the till.
+func (d *Daemon) openStore(ctx context.Context, secret []byte) (err error) {
+	path := d.cfg.Store.Path
+	if _, err := os.Stat(path); err == nil && d.o.Check != nil {
+		if err := d.o.Check(ctx, path); err != nil {
+			return err
+		}
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store: %w", err)
+	}
+	d.store, err = store.Open(path, store.Options{
+		Till: d.cfg.Till.ID, Secret: secret, Plan: d.cfg.Plan(), MaxSize: d.cfg.Store.MaxMB << 20, Reserve: d.cfg.Store.ReserveMB << 20,
+		Hook: d.o.Faults.Store, Log: d.o.Log,
+	})
+	return err
+}
+
+func (d *Daemon) openDesk() {
+	d.vitals = &vitals{Gateway: d.gateway}
+	var journal checkout.Journal = d.store
+	if d.o.Faults.Journal != nil {
+		journal = d.o.Faults.Journal(journal)
+	}
+	var wallets []scanner.Wallet
+	if d.cfg.Scanner.Path != "" {
+		d.scanner = scanner.New(d.cfg.Scanner, d.o.Log)
+		wallets = d.cfg.Scanner.Wallets
+	}
+	d.desk = checkout.New(checkout.Options{
+		Gateway: d.vitals, Journal: journal, Clock: d.store, Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
+		Notice: d.notice, Hook: d.o.Faults.Wire, Log: d.o.Log,
+	})
+}
+
+func listen(addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program; is a qrposd running? `ss -ltnp` says who: %w", addr, err)
+	}
+	return ln, err
+}
+
+// URL is where the cashier page is.
+func (d *Daemon) URL() string { return "http://" + d.ln.Addr().String() + "/" }
+
+// Run runs the till until ctx ends or a part of it fails.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	cut, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	parts := map[string]func() error{
+		"checkout": func() error { return d.desk.Run(ctx, cut) },
+		"web":      func() error { return d.web.Serve(d.ln) },
+		"watchdog": func() error { return d.feed(ctx) },
+	}
+	if d.scanner != nil {
+		parts["scanner"] = func() error { return d.scanner.Run(ctx) }
+		parts["scans"] = func() error { return d.takeScans(ctx) }
+	}
+	ended := make(chan error, len(parts))
+	for name, run := range parts {
+		go func() {
+			err := run()
+			if err != nil && ctx.Err() == nil {
+				err = fmt.Errorf("%s: %w", name, err)
+				stop(err)
+			}
+			ended <- err
+		}()
+	}
+	d.o.Log.Info("the till is open", "till", d.cfg.Till.ID, "page", d.URL(), "version", d.o.Version)
+	_ = d.o.Systemd.Notify(systemd.Ready, systemd.Status("open at "+d.URL()))
+	<-ctx.Done()
+	d.stop(end)
+	for range parts {
+		<-ended
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// stop takes nothing new, and cuts the wire when the grace is over.
+func (d *Daemon) stop(cut func()) {
+	_ = d.o.Systemd.Notify(systemd.Stopping)
+	owing, driven := d.desk.Load()
+	d.o.Log.Info("the till is closing", "owing", owing, "on_the_wire", driven)
+	soon, cancel := context.WithTimeout(context.Background(), grace)
+	time.AfterFunc(grace, cut)
+	defer cancel()
+	if err := d.web.Shutdown(soon); err != nil {
+		d.o.Log.Warn("a request was cut", "err", err)
+	}
+}
+
+// takeScans hands every scan to the desk, one after the other.
+func (d *Daemon) takeScans(ctx context.Context) error {
+	for {
+		select {
+		case scan := <-d.scanner.Scans():
+			d.desk.Scanned(ctx, scan)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// feed tells the service manager that the checkout loop turns, and nothing else:
+// a till that serves pages and drives no sale is to be restarted.
+func (d *Daemon) feed(ctx context.Context) error {
+	every, ok := d.o.Systemd.Watchdog(os.Getpid())
+	if !ok {
+		return nil
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		alive, cancel := context.WithTimeout(ctx, every/2)
+		if err := d.desk.Alive(alive); err == nil {
+			_ = d.o.Systemd.Notify(systemd.Alive)
+		} else if ctx.Err() == nil {
+			d.o.Log.Error("the watchdog is not fed", "err", err)
+		}
+		cancel()
+	}
+}
+
+// Close takes the till apart.
+func (d *Daemon) Close() error {
+	var errs []error
+	if d.ln != nil {
+		if err := d.ln.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	return errors.Join(errs...)
+}

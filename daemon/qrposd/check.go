@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"qrposd/store"
+)
+
+// check verifies a store file: structure, checksums, chain, and every invariant
+// that a file can show.
+func check(_ context.Context, c *call) error {
+	quiet := c.flags.Bool("q", false, "say something only if something is wrong")
+	if err := c.parse(); err != nil {
+		return err
+	}
+	if len(c.args) != 1 {
+		return usage("check takes one file")
+	}
+	report, err := store.CheckFile(c.args[0])
+	if err != nil {
+		return err
+	}
+	for _, v := range report.Violations {
+		fmt.Fprintln(c.errOut, v)
+	}
+	if err := report.Err(); err != nil {
+		return err
+	}
+	if !*quiet {
+		fmt.Fprintf(c.out, "%s is in order: %d sales, %d entries up to %.16s, %d postings, %d jobs (%d retired), %d keys, %d payer codes, %d bytes\n",
+			report.Path, report.Sales, report.Entries, report.Head, report.Postings, report.Jobs, report.Retired, report.Once, report.Codes, report.Bytes)
+	}
+	return nil
+}

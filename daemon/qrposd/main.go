@@ -1,0 +1,153 @@
+// Command qrposd is the till: the daemon and everything a shop or a technician
+// does with it from a shell.
+//
+// Each verb is one row of the table and one file. Errors go to standard error as
+// one line that says what is wrong and one that says what to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"qrposd/daemon"
+	"qrposd/daemon/api"
+)
+
+// version is set by the linker.
+var version = "dev" // budget: the linker's -X can only set a variable
+
+// Exit codes, as sysexits.h and the unit file know them.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitInDoubt = 70 // the store could not tell whether it wrote; the next start finds out
+	exitConfig  = 78 // no restart mends it
+)
+
+// verb is one thing to do.
+type verb struct {
+	name, args, does string
+	run              func(ctx context.Context, c *call) error
+}
+
+// call is one run of a verb: its flags, its words and where it speaks.
+type call struct {
+	flags  *flag.FlagSet
+	args   []string
+	out    io.Writer
+	errOut io.Writer
+}
+
+// parse reads the flags that the verb has declared.
+func (c *call) parse() error {
+	err := c.flags.Parse(c.args)
+	c.args = c.flags.Args()
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	if err != nil {
+		return usage(err.Error())
+	}
+	return nil
+}
+
+// usage is a mistake in the command line.
+type usage string
+
+func (u usage) Error() string { return string(u) }
+
+func verbs() []verb {
+	return []verb{
+		{"serve", "-config FILE", "run the till", serve},
+		{"demo", "[-once]", "run the till with a simulated provider, scanner and customer", demo},
+		{"sim", "[-dir DIR]", "run the simulated provider, scanner and customer alone", simulate},
+		{"sale", "open|ls|show|cancel|refund|scan ...", "make and look at sales of a running till", saleVerb},
+		{"check", "[-q] FILE", "verify a store file of a stopped till", check},
+		{"backup", "[-addr URL]", "have a running till write a verified copy of its store", backup},
+		{"config", "[FILE | -print NAME]", "print the configuration with its defaults, or check one", config},
+		{"version", "", "print the version", printVersion},
+	}
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, out, errOut io.Writer) int {
+	// A second signal kills at once: the file does not mind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	defer stop()
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		help(out)
+		return exitOK
+	}
+	for _, v := range verbs() {
+		if v.name != args[0] {
+			continue
+		}
+		c := &call{flags: flag.NewFlagSet(v.name, flag.ContinueOnError), args: args[1:], out: out, errOut: errOut}
+		c.flags.SetOutput(errOut)
+		c.flags.Usage = func() {
+			fmt.Fprintf(errOut, "qrposd %s %s\n    %s\n", v.name, v.args, v.does)
+			c.flags.PrintDefaults()
+		}
+		return report(errOut, v.run(ctx, c))
+	}
+	return report(errOut, usage(fmt.Sprintf("there is no verb %.20q; `qrposd help` lists them", args[0])))
+}
+
+func help(out io.Writer) {
+	fmt.Fprintln(out, "qrposd is a QR point of sale.")
+	for _, v := range verbs() {
+		fmt.Fprintf(out, "  %-8s %-36s %s\n", v.name, v.args, v.does)
+	}
+}
+
+// report says what went wrong, and what to do about it where somebody knows.
+func report(errOut io.Writer, err error) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(errOut, "qrposd: error:", strings.TrimSpace(line))
+	}
+	if h := hint(err); h != "" {
+		fmt.Fprintln(errOut, "qrposd: hint:", h)
+	}
+	var u usage
+	var c *daemon.ConfigError
+	switch {
+	case errors.As(err, &u):
+		return exitUsage
+	case errors.As(err, &c) || daemon.NeedsAPerson(err):
+		return exitConfig
+	}
+	return exitFailed
+}
+
+func hint(err error) string {
+	var p *api.Problem
+	var c *daemon.ConfigError
+	switch {
+	case errors.As(err, &p):
+		return "" // its text has the hint
+	case errors.As(err, &c):
+		return "`qrposd config` prints every key with its default; `qrposd config FILE` checks a file"
+	}
+	return daemon.Hint(err)
+}
+
+func printVersion(_ context.Context, c *call) error {
+	if err := c.parse(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(c.out, version)
+	return err
+}

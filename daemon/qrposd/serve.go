@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+
+	"qrposd/daemon"
+	"qrposd/store"
+	"qrposd/systemd"
+)
+
+// serve runs the till until it is told to stop.
+func serve(ctx context.Context, c *call) error {
+	file := c.flags.String("config", "/etc/qrposd/qrposd.toml", "the configuration `FILE`")
+	if err := c.parse(); err != nil {
+		return err
+	}
+	env := systemd.Env(os.Getenv)
+	cfg, err := daemon.Load(*file, env.Credential)
+	if err != nil {
+		return err
+	}
+	log := logger(c, cfg.Log.Level)
+	d, err := daemon.Open(ctx, cfg, daemon.Options{Version: version, Log: log, Systemd: env, Check: checkInChild, Faults: faults()})
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Run(ctx), d.Close())
+}
+
+// logger writes for a technician who reads the machine's journal, which has the
+// time already.
+func logger(c *call, level string) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // validated with the configuration
+	return slog.New(slog.NewTextHandler(c.errOut, &slog.HandlerOptions{Level: l}))
+}
+
+// checkInChild verifies the store in a process of its own: a torn page can kill
+// the process that reads it, and that must not be the till.
+func checkInChild(ctx context.Context, path string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return store.CheckInChild(ctx, exe, path)
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"qrposd/daemon/sim"
+)
+
+// simulate runs what is outside of the till until it is told to stop, and leaves
+// a configuration with which `qrposd serve` finds it.
+func simulate(ctx context.Context, c *call) error {
+	dir := c.flags.String("dir", "", "where keys and configuration go (default: a temporary `DIR`)")
+	speed := c.flags.Float64("speed", 1, "how much faster than the real provider everything is")
+	c.flags.Usage = faultUsage(c)
+	if err := c.parse(); err != nil {
+		return err
+	}
+	s, err := openSimulation(*dir, *speed)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "simulator  %s/sim/\nserve with qrposd serve -config %s\n", s.url, s.config)
+	<-ctx.Done()
+	return s.close()
+}
+
+// simulation is a provider, payers' telephones and a scanner, with the files of
+// a till that belongs to them.
+type simulation struct {
+	world  sim.World
+	server *http.Server
+	dir    string
+	temp   bool // the directory is ours and goes with us
+	url    string
+	config string
+}
+
+func openSimulation(dir string, speed float64) (s *simulation, err error) {
+	s = &simulation{dir: dir}
+	if dir == "" {
+		s.temp = true
+		if s.dir, err = os.MkdirTemp("", "qrposd-"); err != nil {
+			return nil, err
+		}
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.url = "http://" + ln.Addr().String()
+	s.world.WeChat.TimeScale = speed
+	s.world.Scanner = &sim.Scanner{}
+	if err := errors.Join(s.equip(speed), s.world.Scanner.Open(filepath.Join(s.dir, "scanner"))); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	s.server = &http.Server{Handler: &s.world, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.server.Serve(ln) }() // ends with close
+	return s, nil
+}
+
+// equip writes the keys and the configuration of the till.
+func (s *simulation) equip(speed float64) error {
+	keys, err := s.world.WeChat.Keys()
+	if err != nil {
+		return err
+	}
+	inst, err := keys.WriteDir(s.dir)
+	if err != nil {
+		return err
+	}
+	secret := filepath.Join(s.dir, "merchant.secret")
+	if err := os.WriteFile(secret, []byte(keys.APIv3Key), 0o600); err != nil {
+		return err
+	}
+	total := time.Duration(float64(10*time.Second) / min(speed, 10))
+	s.config = filepath.Join(s.dir, "qrposd.toml")
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# A till of the simulator at %s/sim/. Not for a shop.", s.url)
+	line("[till]\nid = \"T01\"\nsecret_file = %q", secret)
+	line("[api]\nlisten = \"127.0.0.1:0\"")
+	line("[store]\npath = \"till.db\"")
+	line("[scanner]\npath = %q", filepath.Join(s.dir, "scanner"))
+	line("[timing]\nspeed = %.1f", max(speed, 1))
+	line("[wechat]\nmchid = %q\nappid = %q\nserial = %q\nprivate_key_file = %q", inst.MchID, inst.AppID, inst.MerchantSerial, inst.KeyFile)
+	line("notify_url = \"https://pay.example.com/notify\"\nbase_urls = [%q]\nconnect_timeout = \"2s\"\ntotal_timeout = %q", s.url, total.String())
+	line("apiv3_key_file = %q", inst.APIv3KeyFile)
+	line("[wechat.scene]\nstore_id = \"S1\"\ndevice_id = \"T01\"")
+	line("[wechat.v2]\nkey_file = %q\ncert_file = %q", inst.APIv2KeyFile, inst.CertFile)
+	line("[[wechat.platform_keys]]\nid = %q\nfile = %q", inst.PublicKeyID, inst.PublicKeyFile)
+	line("[[wechat.platform_keys]]\nfile = %q", inst.PlatformCertFile)
+	return os.WriteFile(s.config, []byte(b.String()), 0o600)
+}
+
+func (s *simulation) close() error {
+	errs := []error{s.server.Close(), s.world.Scanner.Close()}
+	if s.temp {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// faultUsage adds the faults that an amount can choose to a verb's help.
+func faultUsage(c *call) func() {
+	short := c.flags.Usage
+	return func() {
+		short()
+		fmt.Fprintln(c.errOut)
+		_ = sim.WriteFaults(c.errOut)
+	}
+}
