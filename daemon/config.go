@@ -89,6 +89,7 @@ func Default() Config {
 		API:     API{Listen: "127.0.0.1:8430"},
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
 		Scanner: sc,
+		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
 		},

@@ -28,10 +28,11 @@ type Plan struct {
 
 // DefaultPlan follows WeChat Pay's rules for code payment and Native (polling of
 // USERPAYING every 5 to 10 s, reversal at 30 to 60 s and not before 15 s, ladder
-// of 5, 10, 20 s, refunds of one order a minute apart).
+// of 5, 10, 20 s, refunds of one order a minute apart). The 15 s count from when
+// the provider got the charge; the till counts from before it was sent, hence 16.
 func DefaultPlan() Plan {
 	return Plan{
-		PollFirst: 5 * time.Second, Poll: 5 * time.Second, Deadline: 45 * time.Second, ReverseEarliest: 15 * time.Second,
+		PollFirst: 5 * time.Second, Poll: 5 * time.Second, Deadline: 45 * time.Second, ReverseEarliest: 16 * time.Second,
 		Ladder:     []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second},
 		Background: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour},
 		QRPoll:     2 * time.Second, QRLife: 5 * time.Minute,
