@@ -28,7 +28,7 @@ func TestCodeNeverLeaks(t *testing.T) {
 		[1]Code{c},
 		any(c), fmt.Errorf("code %v", c),
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%o", "%T", "%30v", "%-3s", "%.2v", "%!"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%o", "%T", "%30v", "%-3s", "%.2v", "%!", "%p", "%w"} {
 			out = append(out, fmt.Sprintf(verb, v))
 		}
 		out = append(out, fmt.Sprint(v), fmt.Sprintln(v))

@@ -51,7 +51,8 @@ func TestDebouncePhoneOnTheBox(t *testing.T) {
 func TestDebounceOff(t *testing.T) {
 	d := newDebouncer(0)
 	at := time.Unix(1e9, 0)
-	if d.duplicate("a", at) || d.duplicate("a", at) || len(d.seen) != 0 {
+	first, again := d.duplicate("a", at), d.duplicate("a", at)
+	if first || again || len(d.seen) != 0 {
 		t.Error("a debouncer that is off finds duplicates")
 	}
 }

@@ -11,17 +11,23 @@ import (
 
 // model says what a framer must find in a whole stream, by other means: take out answers and NULs, cut at the
 // terminators, start again at STX.
-func model(term Terminator, s string) (want []string) {
-	s = regexp.MustCompile(`(?s)\x02\x00\x00\x01...`).ReplaceAllString(s, "")
+type model struct {
+	term        Terminator
+	answer, cut *regexp.Regexp
+}
+
+func newModel(term Terminator, cut string) model {
+	return model{term, regexp.MustCompile(`(?s)\x02\x00\x00\x01...`), regexp.MustCompile(cut)}
+}
+
+func (m model) frames(s string) (want []string) {
+	s = m.answer.ReplaceAllString(s, "")
 	s = strings.ReplaceAll(s, "\x00", "")
-	cut := map[Terminator]string{
-		TermAuto: `[\r\n\t\x03]`, TermCR: `\r\n?`, TermLF: `\r?\n`, TermCRLF: `\r\n`, TermTab: `\t`, TermETX: `\x03`,
-	}[term]
-	parts := regexp.MustCompile(cut).Split(s, -1)
+	parts := m.cut.Split(s, -1)
 	for _, p := range parts[:len(parts)-1] { // what follows the last terminator has no end
 		if i := strings.LastIndexByte(p, stx); i >= 0 {
 			p = p[i+1:]
-		} else if term == TermETX {
+		} else if m.term == TermETX {
 			continue
 		}
 		if p != "" {
@@ -34,19 +40,20 @@ func model(term Terminator, s string) (want []string) {
 // FuzzFramer compares the framer, fed in pieces, with the model: it never panics, and emits nothing but what is between
 // terminators, all of it, however the bytes were cut; and it keeps its memory bounded.
 func FuzzFramer(f *testing.F) {
-	terms := []Terminator{TermAuto, TermCR, TermLF, TermCRLF, TermTab, TermETX}
+	models := []model{
+		newModel(TermAuto, `[\r\n\t\x03]`), newModel(TermCR, `\r\n?`), newModel(TermLF, `\r?\n`),
+		newModel(TermCRLF, `\r\n`), newModel(TermTab, `\t`), newModel(TermETX, `\x03`),
+	}
 	for _, w := range wires() {
 		f.Add(w.bytes, uint8(3), uint8(len(w.bytes)))
 	}
 	f.Add("\x02\x02\x00\x02\x00\x00\x01\x00\r\n"+payer+"\r\n", uint8(1), uint8(0))
 	f.Add(strings.Repeat("\xff\r\x00", 50), uint8(7), uint8(9))
 	f.Fuzz(func(t *testing.T, in string, step, gap uint8) {
-		if len(in) > maxFrame { // oversize frames have their own test
-			in = in[:maxFrame]
-		}
+		in = in[:min(len(in), maxFrame/4)]           // oversize frames have their own test
 		whole := in + "\x00\x00\x00\x00\x00\x00\x00" // completes an answer, and is nothing by itself
-		for _, term := range terms {
-			fr := newFramer(term, AIMOff)
+		for _, m := range models {
+			fr := newFramer(m.term, AIMOff)
 			var got []string
 			emit := func(f frame) { got = append(got, f.payload) }
 			at := time.Unix(1e9, 0)
@@ -57,15 +64,15 @@ func FuzzFramer(f *testing.F) {
 				at = at.Add(time.Duration(gap) * time.Millisecond)
 				fr.idle(fr.last.Add(partialTime-1), emit) // too early to mean anything
 			}
-			if want := model(term, whole); !reflect.DeepEqual(got, want) {
-				t.Fatalf("%s: %q in steps of %d gives %q, want %q", term, in, int(step)+1, got, want)
+			if want := m.frames(whole); !reflect.DeepEqual(got, want) {
+				t.Fatalf("%s: %q in steps of %d gives %q, want %q", m.term, in, int(step)+1, got, want)
 			}
 			if cap(fr.buf) > 2*maxFrame {
 				t.Fatalf("buffer of %d bytes", cap(fr.buf))
 			}
 			fr.idle(fr.last.Add(partialTime), emit)
 			if !fr.deadline().IsZero() || len(fr.buf) != 0 {
-				t.Fatalf("%s: not at rest after silence: %+v", term, fr)
+				t.Fatalf("%s: not at rest after silence: %+v", m.term, fr)
 			}
 		}
 		gapFramer := newFramer(TermGap, AIMAuto)
