@@ -80,7 +80,7 @@ func (s *simulation) equip(speed float64) error {
 	if err := os.WriteFile(secret, []byte(keys.APIv3Key), 0o600); err != nil {
 		return err
 	}
-	total := time.Duration(float64(10*time.Second) / min(speed, 10))
+	total := max(time.Duration(float64(10*time.Second)/speed), 500*time.Millisecond)
 	s.config = filepath.Join(s.dir, "qrposd.toml")
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -91,7 +91,7 @@ func (s *simulation) equip(speed float64) error {
 	line("[scanner]\npath = %q", filepath.Join(s.dir, "scanner"))
 	line("[timing]\nspeed = %.1f", max(speed, 1))
 	line("[wechat]\nmchid = %q\nappid = %q\nserial = %q\nprivate_key_file = %q", inst.MchID, inst.AppID, inst.MerchantSerial, inst.KeyFile)
-	line("notify_url = \"https://pay.example.com/notify\"\nbase_urls = [%q]\nconnect_timeout = \"2s\"\ntotal_timeout = %q", s.url, total.String())
+	line("notify_url = \"https://pay.example.com/notify\"\nbase_urls = [%q]\nconnect_timeout = %q\ntotal_timeout = %q", s.url, min(total, 2*time.Second).String(), total.String())
 	line("apiv3_key_file = %q", inst.APIv3KeyFile)
 	line("[wechat.scene]\nstore_id = \"S1\"\ndevice_id = \"T01\"")
 	line("[wechat.v2]\nkey_file = %q\ncert_file = %q", inst.APIv2KeyFile, inst.CertFile)
