@@ -76,6 +76,10 @@ func (c *clock) hint(date string) bool {
 func (c *clock) skew() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.mark.IsZero() {
+		return 0, false
+	}
 	// Round(0) drops the monotonic reading: the question is about the wall clock.
-	return c.nowLocked().Round(0).Sub(c.wall().Round(0)), c.learnt
+	wall := c.wall()
+	return c.base.Add(wall.Sub(c.mark)).Round(0).Sub(wall.Round(0)), c.learnt
 }
