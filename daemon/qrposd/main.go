@@ -1,5 +1,4 @@
-// Command qrposd is the till: the daemon and everything a shop or a technician
-// does with it from a shell.
+// Command qrposd is the till and whatever a technician does with it from a shell.
 //
 // Each verb is one row of the table and one file. Errors go to standard error as
 // one line that says what is wrong and one that says what to do.
