@@ -46,6 +46,16 @@ var notices = map[string]Text{
 	"clock_trouble":   {"The till's clock is not confirmed yet.", "本机时钟尚未校准。"},
 }
 
+// NewNotice is a notice in the words of its code where there are any, and in
+// the message's own otherwise.
+func NewNotice(code, message string) Notice {
+	text, ok := faults[code]
+	if !ok {
+		text = Text{message, message}
+	}
+	return Notice{code, text}
+}
+
 // Notices are what a cashier has to know of h, worst cause first.
 func (h Health) Notices() []Notice {
 	found := []Notice{} // an empty list and not null

@@ -127,7 +127,7 @@ func badRequests() []request {
 		named("a cross-site picture", get("/v1/status", "Sec-Fetch-Site", "cross-site"), 403, "origin_refused", ""),
 		named("unknown path", get("/v2/sales"), 404, "not_found", ""),
 		named("unknown method", with(sell(good), func(q *request) { q.method = "PUT" }), 405, "method_not_allowed", "PUT"),
-		named("unknown sale", get("/v1/sales/NOSUCHSALE"), 404, "sale_unknown", ""),
+		named("unknown sale", get("/v1/sales/NOSUCHSALE"), 404, "sale_not_found", ""),
 		named("long id", get("/v1/sales/"+strings.Repeat("A", 65)), 422, "request_invalid", "path.id"),
 		named("limit zero", get("/v1/sales?limit=0"), 422, "request_invalid", "query.limit"),
 		named("limit no number", get("/v1/sales?limit=ten"), 422, "request_invalid", "query.limit"),
@@ -136,10 +136,10 @@ func badRequests() []request {
 		named("scale", get("/v1/sales/X/qr.png?scale=33"), 422, "request_invalid", "query.scale"),
 		named("events from no number", get("/v1/events", "Last-Event-ID", "soon"), 422, "request_invalid", ""),
 		named("events of another file", get("/v1/events?after=1000000"), 409, "events_ahead", ""),
-		named("cancel an unknown sale", post("/v1/sales/NOSUCHSALE/cancel", ""), 404, "sale_unknown", ""),
-		named("scan for an unknown sale", post("/v1/sales/NOSUCHSALE/scan", `{"code":"134567890123456789"}`), 404, "sale_unknown", ""),
-		named("scan of goods", post("/v1/sales/NOSUCHSALE/scan", `{"code":"4006381333931"}`), 422, "code_unknown", ""),
-		named("refund of an unknown sale", post("/v1/sales/NOSUCHSALE/refunds", `{"amount":"1.00"}`), 404, "sale_unknown", ""),
+		named("cancel an unknown sale", post("/v1/sales/NOSUCHSALE/cancel", ""), 404, "sale_not_found", ""),
+		named("scan for an unknown sale", post("/v1/sales/NOSUCHSALE/scan", `{"code":"134567890123456789"}`), 404, "sale_not_found", ""),
+		named("scan of goods", post("/v1/sales/NOSUCHSALE/scan", `{"code":"4006381333931"}`), 422, "scan_product", ""),
+		named("refund of an unknown sale", post("/v1/sales/NOSUCHSALE/refunds", `{"amount":"1.00"}`), 404, "sale_not_found", ""),
 		named("refund without a key", with(post("/v1/sales/X/refunds", `{"amount":"1.00"}`), func(q *request) { q.header = nil }), 400, "idempotency_key_missing", ""),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -88,12 +89,17 @@ func (st *stream) run(ctx context.Context) error {
 
 	st.buf.WriteString("retry: 1000\n\n")
 	st.noteHealth(true)
+	_, told := st.notices.read()
 	for {
 		if err := st.catchUp(); err != nil {
 			return err
 		}
 		select {
 		case <-changed:
+		case <-told:
+			var n api.Notice
+			n, told = st.notices.read()
+			st.message("notice", n)
 		case <-tick.C:
 			st.noteHealth(false)
 		case <-beat.C:
@@ -154,12 +160,16 @@ func (st *stream) noteHealth(anyway bool) {
 		return
 	}
 	st.health = h
-	b, err := json.Marshal(st.state(h, st.after))
+	st.message("health", st.state(h, st.after))
+}
+
+func (st *stream) message(name string, v any) {
+	b, err := json.Marshal(v)
 	if err != nil { // a struct of strings and numbers
-		st.Log.Error("health", "err", err)
+		st.Log.Error("event lost", "name", name, "err", err)
 		return
 	}
-	fmt.Fprintf(&st.buf, "event: health\ndata: %s\n\n", b)
+	fmt.Fprintf(&st.buf, "event: %s\ndata: %s\n\n", name, b)
 }
 
 // flush gives a reader writeTimeout to take what it is sent. One that does not
@@ -177,6 +187,37 @@ func (st *stream) flush() error {
 	st.buf.Reset()
 	return st.conn.Flush()
 }
+
+// board holds the latest notice, and a channel that is closed by the next one.
+type board struct {
+	mu     sync.Mutex // guards what follows
+	latest api.Notice
+	next   chan struct{}
+}
+
+func (b *board) read() (latest api.Notice, next <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.latest, b.next
+}
+
+func (b *board) put(n api.Notice) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.latest = n
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
+}
+
+// Tell shows the cashier something that belongs to no sale, such as a product
+// that was held to the scanner. It is not kept: whoever looks later has missed
+// it.
+func (s *Server) Tell(code, message string) { s.notices.put(api.NewNotice(code, message)) }
 
 // lastSeq is the number of the journal's last entry. The numbers are dense, so
 // it is found by asking whether there is one after a guess, further and further

@@ -71,7 +71,7 @@ func (r *router) op(method, path, id, summary string, own ...codes) huma.Operati
 	}
 	for _, c := range append(own, codes{
 		http.StatusForbidden: {"not_local", "origin_refused"}, http.StatusMisdirectedRequest: {"host_refused"},
-		http.StatusInternalServerError: {"internal"}, http.StatusServiceUnavailable: {"interrupted"},
+		http.StatusInternalServerError: {"internal"}, http.StatusServiceUnavailable: {"interrupted", "stopping", "store_*"},
 	}) {
 		add(c)
 	}
@@ -79,6 +79,7 @@ func (r *router) op(method, path, id, summary string, own ...codes) huma.Operati
 		add(codes{
 			http.StatusBadRequest: {"body_malformed"}, http.StatusRequestTimeout: {"body_timeout"}, http.StatusRequestEntityTooLarge: {"body_too_large"},
 			http.StatusUnsupportedMediaType: {"media_type_unsupported"}, http.StatusUnprocessableEntity: {"request_invalid"},
+			http.StatusInsufficientStorage: {"disk_full"},
 		})
 	}
 	problem := r.schema(api.Problem{}, "Problem")

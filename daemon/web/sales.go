@@ -89,16 +89,16 @@ type listOutput struct {
 
 func (s *Server) saleRoutes(r *router) {
 	invalid := codes{http.StatusUnprocessableEntity: {"request_invalid"}}
-	unknown := codes{http.StatusNotFound: {"sale_unknown"}}
-	notNow := codes{http.StatusConflict: {"sale_*"}}
-	badCode := codes{http.StatusUnprocessableEntity: {"code_*"}}
+	unknown := codes{http.StatusNotFound: {"sale_not_found"}}
+	notNow := codes{http.StatusConflict: {"sale_*", "scan_*", "code_used"}}
+	badCode := codes{http.StatusUnprocessableEntity: {"code_unexpected", "scan_*"}}
 	badAmount := codes{http.StatusUnprocessableEntity: {"amount_*", "currency_unknown"}}
 	keyed := codes{
 		http.StatusBadRequest:          {"idempotency_key_missing", "idempotency_key_malformed"},
-		http.StatusConflict:            {"idempotency_key_in_flight"},
-		http.StatusUnprocessableEntity: {"idempotency_key_reused"},
+		http.StatusConflict:            {"once_in_flight"},
+		http.StatusUnprocessableEntity: {"once_mismatch"},
 	}
-	huma.Register(r, r.op(http.MethodGet, "/v1/sales", "listSales", "List sales, newest first", invalid), s.list)
+	huma.Register(r, r.op(http.MethodGet, "/v1/sales", "listSales", "List sales, newest first", unknown, invalid), s.list)
 
 	get := r.op(http.MethodGet, "/v1/sales/{id}", "getSale", "Look at a sale", unknown, invalid)
 	get.Parameters = []*huma.Param{preferParam("the sale rests")}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -91,7 +92,7 @@ func (b *shop) setHealth(change func(*api.Health)) {
 func (b *shop) commit(id sale.ID, ev sale.Event) (sale.Sale, error) {
 	s, ok := b.sales[id]
 	if !ok {
-		return sale.Sale{}, &fault{http.StatusNotFound, "sale_unknown", fmt.Sprintf("there is no sale %.40q", id), "list the sales"}
+		return sale.Sale{}, &fault{http.StatusNotFound, "sale_not_found", fmt.Sprintf("there is no sale %.40q", id), "list the sales"}
 	}
 	ev.At, ev.Wall = b.now().At, time.Now()
 	next, err := s.Apply(ev)
@@ -177,9 +178,9 @@ func (b *shop) take(once sale.Once) (sale.ID, bool, error) {
 	case b.broken != nil:
 		return "", false, b.broken
 	case b.working[once.Key]:
-		return "", false, &fault{http.StatusConflict, "idempotency_key_in_flight", "the same request is being worked on", "wait, then send it again"}
+		return "", false, &fault{http.StatusConflict, "once_in_flight", "the same request is being worked on", "wait, then send it again"}
 	case ok && k.print != once.Print:
-		return "", false, &fault{http.StatusUnprocessableEntity, "idempotency_key_reused", "the key was used for another request", "make a new key"}
+		return "", false, &fault{http.StatusUnprocessableEntity, "once_mismatch", "the key was used for another request", "make a new key"}
 	case ok:
 		return k.id, true, nil
 	}
@@ -217,7 +218,7 @@ func (b *shop) Scan(_ context.Context, id sale.ID, code string) (sale.Sale, erro
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(code) != 18 {
-		return sale.Sale{}, &fault{http.StatusUnprocessableEntity, "code_unknown", "this is not a payment code", "scan the customer's payment code"}
+		return sale.Sale{}, &fault{http.StatusUnprocessableEntity, "scan_product", "this is not a payment code", "scan the customer's payment code"}
 	}
 	s, ok := b.sales[id]
 	if !ok {
@@ -296,6 +297,13 @@ func (b *shop) Watch() (<-chan struct{}, func()) {
 	}
 }
 
+func optionsOf(b *shop, log io.Writer) Options {
+	return Options{
+		Till: b, Book: b, Clock: b, Plan: sale.DefaultPlan(), Health: b.Health, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Name: "T1", Version: "test", Currency: "CNY",
+	}
+}
+
 // till is a served shop.
 type till struct {
 	*shop
@@ -308,10 +316,7 @@ type till struct {
 func start(t *testing.T, b *shop) *till {
 	t.Helper()
 	log := &safeBuffer{}
-	s, err := New(Options{
-		Till: b, Book: b, Clock: b, Plan: sale.DefaultPlan(), Health: b.Health, Log: slog.New(slog.NewTextHandler(log, nil)),
-		Name: "T1", Version: "test", Currency: "CNY",
-	})
+	s, err := New(optionsOf(b, log))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ type textOutput struct {
 
 func (s *Server) stateRoutes(r *router) {
 	noCode := codes{
-		http.StatusNotFound: {"sale_unknown"}, http.StatusConflict: {"qr_none"}, http.StatusUnprocessableEntity: {"request_invalid"},
+		http.StatusNotFound: {"sale_not_found"}, http.StatusConflict: {"qr_none"}, http.StatusUnprocessableEntity: {"request_invalid"},
 	}
 	svg := r.op(http.MethodGet, "/v1/sales/{id}/qr.svg", "getQRCodeSVG", "The QR code to show, as SVG", noCode)
 	svg.Responses["200"] = content("image/svg+xml")
@@ -46,7 +46,7 @@ func (s *Server) stateRoutes(r *router) {
 	stream := r.op(http.MethodGet, "/v1/events", "followEvents", "Follow what happens, as server-sent events", codes{
 		http.StatusConflict: {"events_ahead"}, http.StatusUnprocessableEntity: {"request_invalid"}, http.StatusServiceUnavailable: {"too_many_streams"},
 	})
-	stream.Description = "An event \"sale\" is an entry of the journal with its number as the id; \"health\" has a Status and no id. " +
+	stream.Description = "An event \"sale\" is an entry of the journal with its number as the id; \"health\" has a Status, \"notice\" what the cashier should see now; both have no id. " +
 		"A stream resumed with Last-Event-ID, or begun with after=, misses nothing, over a restart of the till too."
 	stream.Parameters = []*huma.Param{{
 		Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "The last number seen; it goes before after=",

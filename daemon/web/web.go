@@ -105,6 +105,7 @@ type Server struct {
 	openapi []byte
 	streams atomic.Int32  // readers of events
 	seen    atomic.Uint64 // an entry of the journal that exists
+	notices board
 	closed  chan struct{}
 	close   func()
 	http    *http.Server

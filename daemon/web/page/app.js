@@ -1,0 +1,271 @@
+import { lang, say, t } from './words.js';
+import { Problem, call, follow, insist, newKey } from './net.js';
+import { listen } from './keys.js';
+
+const $ = (id) => document.getElementById(id);
+const sales = new Map(); // by id, oldest first
+const ends = new Map(); // by id: when the countdown of its state is over
+let status = { currency: '', decimals: 2, notices: [], till: 'qrposd' };
+let digits = ''; // typed, in minor units
+let shown = new URLSearchParams(location.hash.slice(1)).get('sale'); // the address is all that a reload keeps
+let reachable = true, busy = false, click = null, spoken = '';
+
+const signs = {
+  good: ['paid', 'part_refunded'],
+  back: ['refunded', 'refunding', 'giving_back', 'reversed', 'reversing'],
+  doubt: ['in_doubt', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed'],
+  bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'expired', 'expired_unseen'],
+};
+const sign = (s) => Object.keys(signs).find((name) => signs[name].includes(s.says.code)) ?? 'wait';
+const under = ['opened', 'ordering', 'presented', 'closing', 'charging', 'in_doubt', 'reversing', 'refunding'];
+const leavable = ['closing', 'reversing', 'refunding']; // they go on by themselves
+const money = (a) => `${a.currency} ${a.decimal}`;
+
+// decimal writes the typed digits as the API reads them. No arithmetic: an
+// amount is a string here from end to end.
+function decimal() {
+  const n = status.decimals, all = digits.padStart(n + 1, '0');
+  return n ? `${all.slice(0, -n)}.${all.slice(-n)}` : all;
+}
+
+function show(id) {
+  shown = id;
+  history.replaceState(null, '', id ? `#sale=${id}` : location.pathname + location.search);
+  if (id) digits = '';
+  tell('');
+  render();
+  $(id ? 'headline' : 'qr').focus({ preventScroll: true });
+}
+
+function tell(text) { $('told').textContent = text; }
+
+function put(s) {
+  sales.set(s.id, s);
+  if (s.seconds_left === undefined) ends.delete(s.id);
+  else ends.set(s.id, performance.now() + s.seconds_left * 1000);
+}
+
+// act does what a click asks for, once. A click that was not answered keeps its
+// key: pressed again, it asks for the same thing and not for another.
+async function act(what, ask, unsure = 'unsure') {
+  if (busy) return;
+  busy = true;
+  if (click?.what !== what) click = { what, key: newKey() };
+  tell('');
+  render();
+  try {
+    const s = await ask(click.key);
+    click = null;
+    put(s);
+    show(s.id);
+  } catch (e) {
+    if (e instanceof Problem) {
+      click = null;
+      const id = e.instance?.split('/').pop();
+      if (id) {
+        put(await call('GET', e.instance));
+        show(id);
+      }
+      tell(e.text ? say(e.text) : e.detail);
+    } else {
+      tell(t(unsure));
+    }
+  } finally {
+    busy = false;
+    render();
+  }
+}
+
+function open(flow, code) {
+  const body = { flow, amount: decimal(), currency: status.currency };
+  if (code) body.code = code;
+  act(`open ${JSON.stringify(body)}`, (key) => insist('POST', '/v1/sales', body, key));
+}
+
+const of = (what) => `/v1/sales/${shown}/${what}`;
+const cancel = () => act(`cancel ${shown}`, () => insist('POST', of('cancel'), {}));
+const scan = (code) => act(`scan ${shown} ${code}`, () => call('POST', of('scan'), { code }), 'look'); // a code is spent by one try
+
+function scanned(code) {
+  const s = sales.get(shown);
+  if (s?.can.scan || s?.can.retry) scan(code);
+  else if (!shown && digits) open('payer', code);
+  else tell(t('scanned'));
+}
+
+function type(key) {
+  if (shown || busy) return;
+  if (key === 'Backspace') digits = digits.slice(0, -1);
+  else if (key === 'Escape') digits = '';
+  else if (key === 'Enter') { if (digits) open('merchant'); }
+  else if (digits.length + key.length <= 12) digits = (digits + key).replace(/^0+/, '');
+  tell('');
+  render();
+}
+
+function element(name, text, ...children) {
+  const e = document.createElement(name);
+  if (text) e.textContent = text;
+  e.append(...children);
+  return e;
+}
+
+function button(text, press) {
+  const b = element('button', text);
+  b.type = 'button';
+  b.addEventListener('click', press);
+  return b;
+}
+
+function banner(code, text) {
+  const p = element('p', text);
+  p.dataset.code = code;
+  return p;
+}
+
+function render() {
+  const s = sales.get(shown);
+  $('entry').hidden = Boolean(shown);
+  $('sale').hidden = !s;
+  $('till').textContent = status.till;
+  $('currency').textContent = status.currency;
+  $('typed').textContent = decimal();
+  $('qr').disabled = $('scan').disabled = busy || !reachable || !digits || !status.currency;
+  const banners = status.notices.map((n) => banner(n.code, say(n.text)));
+  if (!reachable) banners.unshift(banner('unreachable', t('unreachable')));
+  $('banners').replaceChildren(...banners);
+  const open = [...sales.values()].filter((o) => under.includes(o.state) && o.id !== shown);
+  $('open').replaceChildren(...open.map((o) => button(`${money(o.amount)} · ${say(o.says.headline)}`, () => show(o.id))));
+  $('list').textContent = open.length ? `${t('sales')} (${open.length})` : t('sales');
+  if (s) renderSale(s);
+  if ($('sales').open) renderRows();
+}
+
+function renderSale(s) {
+  const name = sign(s);
+  $('sale').dataset.sign = name;
+  $('sign').setAttribute('href', `#i-${name}`);
+  $('code').hidden = !s.qr;
+  $('icon').toggleAttribute('hidden', Boolean(s.qr));
+  if (s.qr && $('code').getAttribute('src') !== s.qr.svg) $('code').src = s.qr.svg;
+  if (!s.qr) $('code').removeAttribute('src');
+  $('code').alt = t('picture', { amount: money(s.amount) });
+  $('total').textContent = money(s.amount);
+  $('headline').textContent = say(s.says.headline);
+  $('advice').textContent = say(s.says.advice);
+  $('why').textContent = s.reason && s.state !== 'paid' ? say(s.reason.text) : '';
+  $('refunds').replaceChildren(...s.history.refunds.map((r) =>
+    element('li', `${t('refund')} ${money(r.amount)} · ${r.auto ? `${t('auto')} · ` : ''}${t(r.state)}`)));
+  $('typing').hidden = !(s.can.scan || s.can.retry);
+  const rests = !under.includes(s.state);
+  $('new').hidden = !(rests || leavable.includes(s.state));
+  $('new').textContent = t(rests ? 'next' : 'leave');
+  $('again').hidden = !(rests && s.flow === 'merchant' && name === 'bad');
+  $('refund').hidden = !s.can.refund;
+  $('cancel').hidden = !s.can.cancel || rests;
+  for (const id of ['again', 'refund', 'cancel', 'send']) $(id).disabled = busy || !reachable;
+  speak(s);
+  tick();
+}
+
+// speak tells a screen reader when something has changed, and only then.
+function speak(s) {
+  const now = `${s.id} ${s.says.code}`;
+  if (now === spoken) return;
+  spoken = now;
+  $('status').textContent = [money(s.amount), say(s.says.headline), say(s.says.advice), $('why').textContent].join(' ');
+}
+
+function tick() {
+  const left = Math.ceil((ends.get(shown) - performance.now()) / 1000);
+  $('count').textContent = left > 0 ? t('seconds', { n: left }) : '';
+}
+
+function renderRows() {
+  const rows = [...sales.values()].reverse().slice(0, 10).map((s) => {
+    const time = new Date(s.begun).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit' });
+    const row = element('li', '', button(`${time} · ${money(s.amount)} · ${say(s.says.headline)}`, () => { $('sales').close(); show(s.id); }));
+    row.dataset.sign = sign(s);
+    if (s.can.refund) row.append(button(t('refund'), () => { $('sales').close(); give(s.id); }));
+    return row;
+  });
+  $('rows').replaceChildren(...(rows.length ? rows : [element('li', t('nosales'))]));
+}
+
+function give(id) {
+  const s = sales.get(id);
+  show(id);
+  $('giving').dataset.id = id;
+  $('giving-of').textContent = t('left', { amount: money(s.refundable) });
+  $('giving-amount').value = s.refundable.decimal;
+  $('giving-why').value = '';
+  $('giving-told').textContent = '';
+  $('giving').showModal();
+  $('giving-amount').select();
+}
+
+async function giveBack() {
+  const body = { amount: $('giving-amount').value.trim() };
+  const why = $('giving-why').value.trim();
+  if (why) body.reason = why;
+  $('giving-go').disabled = true;
+  await act(`refund ${shown} ${JSON.stringify(body)}`, (key) => insist('POST', of('refunds'), body, key));
+  $('giving-go').disabled = false;
+  $('giving-told').textContent = $('told').textContent;
+  if (!$('told').textContent) $('giving').close();
+}
+
+function sendTyped() {
+  const code = $('digits').value.replace(/\s/g, '');
+  $('digits').value = '';
+  if (code) scan(code);
+}
+
+function start() {
+  for (const e of document.querySelectorAll('[data-t]')) e.textContent = t(e.dataset.t);
+  for (const e of document.querySelectorAll('[data-label]')) e.setAttribute('aria-label', t(e.dataset.label));
+  const press = (id, f) => $(id).addEventListener('click', f);
+  const enter = (id, f) => $(id).addEventListener('keydown', (e) => { if (e.key === 'Enter') f(); });
+  $('language').textContent = t('other');
+  $('language').lang = lang === 'zh' ? 'en' : 'zh-CN';
+  press('language', () => { location.search = `?lang=${lang === 'zh' ? 'en' : 'zh'}`; });
+  press('list', () => { renderRows(); $('sales').showModal(); });
+  press('sales-close', () => $('sales').close());
+  press('qr', () => open('merchant'));
+  press('scan', () => open('payer'));
+  press('new', () => show(null));
+  press('again', () => { const s = sales.get(shown); show(null); digits = s.amount.decimal.replace('.', '').replace(/^0+/, ''); render(); });
+  press('refund', () => give(shown));
+  press('cancel', cancel);
+  press('send', sendTyped);
+  enter('digits', sendTyped);
+  press('giving-go', giveBack);
+  enter('giving-amount', giveBack);
+  press('giving-close', () => $('giving').close());
+  $('keys').addEventListener('click', (e) => {
+    const key = e.target.closest('[data-key]');
+    if (key) type(key.dataset.key);
+  });
+  listen({ type, scanned });
+  setInterval(tick, 250);
+  render();
+  follow({ loaded, sale: heard, status: (s) => { status = s; render(); }, notice: (n) => tell(say(n.text)), reachable: (is) => { reachable = is; render(); } });
+}
+
+async function loaded(list) {
+  for (const s of list.reverse()) { sales.delete(s.id); put(s); }
+  if (shown && !sales.has(shown)) {
+    try { put(await call('GET', `/v1/sales/${shown}`)); } catch { shown = null; }
+  }
+  const going = list.findLast((s) => under.includes(s.state) && !leavable.includes(s.state));
+  if (!shown && !digits && going) show(going.id);
+  else render();
+}
+
+function heard({ kind, sale }) {
+  put(sale);
+  if (kind === 'begun' && !shown && !digits && !busy) show(sale.id); // a POS has opened it
+  else render();
+}
+
+start();

@@ -1,0 +1,34 @@
+// The page's own labels. What a sale, a problem or the till's health means is
+// worded by the API and comes with each of them.
+const words = {
+  en: {
+    sales: 'Last sales', entry: 'Amount', keypad: 'Keypad', erase: 'Delete the last digit', clear: 'Clear',
+    qr: 'Show QR', scan: 'Scan customer’s code', next: 'New sale', leave: 'Next customer', again: 'Try again', fresh: 'Try again with a fresh code',
+    refund: 'Refund', cancel: 'Cancel', close: 'Close', amount: 'Amount', why: 'Reason', give: 'Give the money back', send: 'Send',
+    type: 'Scan, or type the code', picture: 'QR code to pay {amount}', left: '{amount} is left of this sale', seconds: '{n} s',
+    unreachable: 'The till program does not answer. No sale is possible; this page tries again by itself.',
+    unsure: 'No answer yet. Press the same button again: the sale is not opened twice.',
+    look: 'No answer yet. Look at what the sale says before you scan again.',
+    scanned: 'A code was scanned, but no amount was typed and no sale waits for it.',
+    nosales: 'There are no sales yet.', auto: 'by itself', done: 'done', owed: 'under way', working: 'under way', failed: 'failed', other: '中文',
+  },
+  zh: {
+    sales: '最近交易', entry: '金额', keypad: '数字键盘', erase: '删除最后一位', clear: '清除',
+    qr: '出示二维码', scan: '扫顾客付款码', next: '新交易', leave: '下一位顾客', again: '重试', fresh: '换新付款码重试',
+    refund: '退款', cancel: '取消', close: '关闭', amount: '金额', why: '原因', give: '确认退款', send: '发送',
+    type: '请扫码，或输入付款码', picture: '付款二维码 {amount}', left: '本单可退 {amount}', seconds: '{n} 秒',
+    unreachable: '收款程序没有响应，暂时无法收款；页面会自动重试。',
+    unsure: '尚未收到答复。请再按同一按钮，不会重复开单。',
+    look: '尚未收到答复。再次扫码前，请先查看本单状态。',
+    scanned: '扫到付款码，但未输入金额，也没有等待扫码的交易。',
+    nosales: '暂无交易。', auto: '自动', done: '已完成', owed: '处理中', working: '处理中', failed: '失败', other: 'English',
+  },
+};
+
+export const lang = document.documentElement.lang.startsWith('zh') ? 'zh' : 'en';
+
+// t is a label in the page's language; a name in braces is filled in.
+export const t = (name, values = {}) => words[lang][name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+
+// say is a text of the API in the page's language.
+export const say = (text) => text[lang];
