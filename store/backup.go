@@ -50,7 +50,7 @@ func (db *DB) isOwn(path string) (bool, error) {
 	if err != nil {
 		return false, nil // nothing is there to be overwritten
 	}
-	own, err := os.Stat(db.bolt.Path())
+	own, err := os.Stat(db.path)
 	return err == nil && os.SameFile(there, own), err
 }
 

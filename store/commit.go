@@ -19,9 +19,8 @@ import (
 // request gives the sale it made then, as it is now, and says replayed.
 func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.Once) (s sale.Sale, replayed bool, err error) {
 	plan := func(tx *bbolt.Tx) (func() error, error) {
-		var found bool
-		if s, found, err = replay(tx, once); err != nil || found {
-			replayed = found
+		var err error
+		if s, replayed, err = replay(tx, once); err != nil || replayed {
 			return nil, err
 		}
 		if !db.budget.admits(tx) || !db.ballast.there() {
@@ -44,7 +43,7 @@ func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.O
 			return db.put(tx, sale.Sale{}, s, ev, now, once)
 		}, nil
 	}
-	if err := db.write(ctx, &request{op: string(sale.Begun), sale: true, plan: plan}); err != nil {
+	if err := db.write(ctx, &request{op: "begin", sale: true, plan: plan}); err != nil {
 		return sale.Sale{}, false, err
 	}
 	return s, replayed, nil
@@ -54,17 +53,15 @@ func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.O
 // ephemeral fact writes nothing. A fact that the sale does not accept is a
 // *sale.Refusal. A once that was used for the same request gives the sale as it
 // is now and applies nothing.
-func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.Once) (s sale.Sale, err error) {
+func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.Once) (sale.Sale, error) {
+	var s sale.Sale
 	plan := func(tx *bbolt.Tx) (func() error, error) {
-		var found bool
-		if s, found, err = replay(tx, once); err != nil {
-			return nil, err
+		was, replayed, err := replay(tx, once)
+		if err == nil && replayed && was.ID != id {
+			err = ErrOnceMismatch
 		}
-		if found {
-			if s.ID != id {
-				return nil, ErrOnceMismatch
-			}
-			return nil, nil
+		if s = was; err != nil || replayed {
+			return nil, err
 		}
 		before, err := load(tx, id)
 		if err != nil {
@@ -115,22 +112,24 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 func (db *DB) schedule(tx *bbolt.Tx, s sale.Sale, ev sale.Event, now sale.Now) error {
 	id := string(s.ID)
 	step := s.Next(now, sale.Watch{}, db.opts.Plan)
-	_, err := queue.Get(tx, drive, id)
-	live := err == nil
-	if err != nil && !errors.Is(err, queue.ErrNoJob) {
-		return err
+	job, err := queue.Get(tx, drive, id)
+	if errors.Is(err, queue.ErrNoJob) {
+		if step.Do == sale.Nothing {
+			return nil
+		}
+		err = queue.Put(tx, drive, id, step.Due)
 	}
 	switch {
-	case step.Do == sale.Nothing && live:
-		return queue.Done(tx, drive, id, ev.At, string(ev.Kind))
+	case err != nil:
+		return err
 	case step.Do == sale.Nothing:
-		return nil
-	case !live:
-		return queue.Put(tx, drive, id, step.Due)
+		return queue.Done(tx, drive, id, ev.At, string(ev.Kind))
 	case intent(ev):
 		return queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+	case job.UnderWay():
+		return queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
 	}
-	return queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+	return queue.Put(tx, drive, id, step.Due)
 }
 
 // intent says that ev is the record of something about to be sent.

@@ -68,6 +68,7 @@ func (o *Options) complete() error {
 
 // DB is an open store. Its methods may be called from any goroutine.
 type DB struct {
+	path    string
 	opts    Options
 	bolt    *bbolt.DB
 	clock   tillClock
@@ -97,7 +98,7 @@ func Open(path string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{
-		opts: o, bolt: bolt, clock: tillClock{src: o.Clock},
+		path: path, opts: o, bolt: bolt, clock: tillClock{src: o.Clock},
 		budget:   budget{o.MaxSize, o.Reserve},
 		ballast:  ballast{path + ".ballast", o.Reserve},
 		requests: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
@@ -160,4 +161,4 @@ func (db *DB) Close() (err error) {
 func (db *DB) Now() sale.Now { return db.clock.now() }
 
 // Path is where the file is.
-func (db *DB) Path() string { return db.bolt.Path() }
+func (db *DB) Path() string { return db.path }

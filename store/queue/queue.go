@@ -171,10 +171,16 @@ func Due(tx *bbolt.Tx, topic string, by sale.Instant, limit int) ([]Job, error) 
 	return list, nil
 }
 
+// UnderWay says that an attempt was begun and has no outcome.
+func (j *Job) UnderWay() bool {
+	return len(j.Results) > 0 && j.Results[len(j.Results)-1].Ended == 0
+}
+
 // end closes the attempt under way, or notes an outcome that came without one.
 func (j *Job) end(at sale.Instant, outcome string) {
-	if n := len(j.Results); n > 0 && j.Results[n-1].Ended == 0 {
-		j.Results[n-1].Ended, j.Results[n-1].Outcome = at, outcome
+	if j.UnderWay() {
+		last := &j.Results[len(j.Results)-1]
+		last.Ended, last.Outcome = at, outcome
 		return
 	}
 	j.Results = append(j.Results, Result{At: at, Ended: at, Outcome: outcome})
