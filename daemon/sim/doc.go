@@ -54,5 +54,94 @@
 // transport on any operation.
 //
 //	tail fault                what happens; where a correct client ends
-
+//	01   userpaying (codepay, 1x)
+//	       202 USERPAYING; the payer types the password, paid after 8 s
+//	       -> paid, 1 charge
+//	02   password_late (codepay, 1x)
+//	       202 USERPAYING; paid after 35 s, 10 s before the provider voids
+//	       -> paid, 1 charge
+//	03   password_wrong (codepay, 1x)
+//	       202 USERPAYING; PAYERROR after 8 s
+//	       -> reversed, 0 charges
+//	04   payer_cancels (codepay, 1x)
+//	       202 USERPAYING; NOTPAY after 8 s, the payer gave up
+//	       -> reversed, 0 charges
+//	05   not_enough (codepay, 1x)
+//	       403 NOT_ENOUGH, the order is PAYERROR
+//	       -> reversed, 0 charges; a new code and number
+//	06   auth_code_expired (codepay, 1x)
+//	       403 AUTH_CODE_EXPIRED, the order is PAYERROR
+//	       -> reversed, 0 charges; a new code and number
+//	07   paid_though_400 (codepay, 1x)
+//	       400 PARAM_ERROR although the payer was charged
+//	       -> paid by query, 1 charge
+//	08   reset_before (native codepay close reverse refund, 1x)
+//	       connection reset, nothing executed
+//	       -> native: asked again; codepay: 0 charges, queried, reversed, not sent again
+//	09   reset_after (native codepay close reverse refund, 1x)
+//	       executed, then connection reset
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	10   hang_before (native codepay close reverse refund, 1x)
+//	       no answer until the client gives up, nothing executed
+//	       -> native: asked again; codepay: 0 charges, queried, reversed, not sent again
+//	11   hang_after (native codepay close reverse refund, 1x)
+//	       executed, no answer until the client gives up
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	12   slow_drip (native codepay close reverse refund, 1x)
+//	       executed, the answer comes a byte every 20 ms
+//	       -> native: asked again with the same bytes; codepay: settled by query; 1 charge at most
+//	13   bad_signature (native codepay close reverse refund, 1x)
+//	       executed, good answer, its signature does not verify
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	14   wrong_serial (native codepay close reverse refund, 1x)
+//	       executed, the answer names a key nobody knows
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	15   clock_skew (native codepay close reverse refund, 1x)
+//	       executed, the answer's signed timestamp is 10 min ahead
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	16   clock_refused (native codepay close reverse refund, 1x)
+//	       401 SIGN_ERROR as for a wrong clock, nothing executed
+//	       -> the same request again later; 1 charge
+//	17   rate_limited (native codepay close reverse refund, 1x)
+//	       429 FREQUENCY_LIMITED, not accepted
+//	       -> the same request again later; 1 charge
+//	18   system_error_before (native codepay close reverse refund, 1x)
+//	       500 SYSTEM_ERROR, nothing executed
+//	       -> native: asked again; codepay: 0 charges, queried, reversed, not sent again
+//	19   system_error_after (native codepay close reverse refund, 1x)
+//	       executed, 500 SYSTEM_ERROR
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	20   bad_gateway (native codepay close reverse refund, 1x)
+//	       executed, 502 with an HTML page
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	21   order_paid_on_close (close, 1x)
+//	       the payer pays just before the close: 400 ORDER_PAID
+//	       -> paid by query (or refunded in full), 1 charge
+//	22   reverse_userpaying (codepay reverse, 2x)
+//	       202 USERPAYING for 120 s, no void at 45 s; the first 2 reverses answer 400 USERPAYING
+//	       -> reversed by the third try, 0 charges
+//	23   lagging_query (native codepay, 1x)
+//	       codepay: charged, 500 SYSTEM_ERROR, queries say ORDER_NOT_EXIST for 10 s and NOTPAY until 20 s; native: queries say NOTPAY for 15 s after the payment; rule on query: says NOTPAY
+//	       -> paid by query, 1 charge
+//	24   late_success (codepay close, 1x)
+//	       codepay: 500 SYSTEM_ERROR, NOTPAY, charged after 55 s unless reversed; native: charged 5 s after a close that answered 204
+//	       -> codepay: reversed, 0 charges; native: found late and refunded in full, 1 charge, net 0
+//	25   garbage (native codepay close reverse refund, 1x)
+//	       executed, 200 with signed bytes that are no answer
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	26   truncated (native codepay close reverse refund, 1x)
+//	       executed, 200 with the first half of the answer, signed as such
+//	       -> native: asked again; codepay: paid by query, 1 charge
+//	27   refund_processing (refund, 1x)
+//	       the refund stays PROCESSING for 120 s, then SUCCESS
+//	       -> refunded once
+//	28   refund_abnormal (refund, 1x)
+//	       PROCESSING, then ABNORMAL: the payer's card is dead
+//	       -> put before a person, no second refund number
+//	29   refund_closed (refund, 1x)
+//	       PROCESSING, then CLOSED: failed for good
+//	       -> a new refund number, refunded once
+//	30   refund_no_balance (refund, 1x)
+//	       403 NOT_ENOUGH: the merchant's balance is short
+//	       -> the same refund number again later, refunded once
 package sim
