@@ -156,12 +156,18 @@ func (b *browser) shot(name string) string {
 	return file
 }
 
-// scans is what a customer's telephone reads off a screenshot.
-func (b *browser) scans(file string) string {
+// scans is what a customer's telephone reads off the screen.
+func (b *browser) scans(name string) string {
 	b.t.Helper()
-	out, err := exec.CommandContext(b.ctx, program(b.t, "zbarimg", "zbar-tools"), "-q", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", file).Output()
+	b.until(`document.getElementById('code').complete && document.getElementById('code').naturalWidth > 0`)
+	return zbar(b.t, b.shot(name))
+}
+
+func zbar(t *testing.T, file string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program(t, "zbarimg", "zbar-tools"), "-q", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", file).Output()
 	if err != nil {
-		b.t.Fatalf("zbarimg %s: %v", file, err)
+		t.Fatalf("zbarimg %s: %v", file, err)
 	}
 	return strings.TrimSpace(string(out))
 }

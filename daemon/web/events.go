@@ -59,7 +59,7 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		if r.Method == http.MethodHead {
 			return
 		}
-		st := &stream{Server: s, w: w, conn: http.NewResponseController(w), after: after}
+		st := &stream{Server: s, w: w, conn: http.NewResponseController(w), after: after, patience: writeTimeout}
 		if err := st.run(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Info("stream ended", "after", st.after, "err", err)
 		}
@@ -70,11 +70,12 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 // reader has not taken stays on disk.
 type stream struct {
 	*Server
-	w      http.ResponseWriter
-	conn   *http.ResponseController
-	after  uint64
-	health api.Health
-	buf    bytes.Buffer
+	w        http.ResponseWriter
+	conn     *http.ResponseController
+	after    uint64
+	patience time.Duration // with a reader that does not read
+	health   api.Health
+	buf      bytes.Buffer
 }
 
 // run sends what there is and then what comes, until the reader leaves, falls
@@ -172,13 +173,13 @@ func (st *stream) message(name string, v any) {
 	fmt.Fprintf(&st.buf, "event: %s\ndata: %s\n\n", name, b)
 }
 
-// flush gives a reader writeTimeout to take what it is sent. One that does not
+// flush gives a reader time to take what it is sent. One that does not take it
 // is cut off and comes back with its last number.
 func (st *stream) flush() error {
 	if st.buf.Len() == 0 {
 		return nil
 	}
-	if err := st.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := st.conn.SetWriteDeadline(time.Now().Add(st.patience)); err != nil {
 		return err
 	}
 	if _, err := st.w.Write(st.buf.Bytes()); err != nil {

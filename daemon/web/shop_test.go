@@ -190,6 +190,10 @@ func (b *shop) take(once sale.Once) (sale.ID, bool, error) {
 func (b *shop) Open(_ context.Context, n sale.New, once sale.Once) (sale.Sale, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.openLocked(n, once)
+}
+
+func (b *shop) openLocked(n sale.New, once sale.Once) (sale.Sale, bool, error) {
 	if id, replayed, err := b.take(once); err != nil || replayed {
 		return b.sales[id], replayed, err
 	}

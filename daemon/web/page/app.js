@@ -152,7 +152,7 @@ function renderSale(s) {
   $('code').alt = t('picture', { amount: money(s.amount) });
   $('total').textContent = money(s.amount);
   $('headline').textContent = say(s.says.headline);
-  $('advice').textContent = say(s.says.advice);
+  $('advice').textContent = reachable ? say(s.says.advice) : t('stale');
   $('why').textContent = s.reason && s.state !== 'paid' ? say(s.reason.text) : '';
   $('refunds').replaceChildren(...s.history.refunds.map((r) =>
     element('li', `${t('refund')} ${money(r.amount)} · ${r.auto ? `${t('auto')} · ` : ''}${t(r.state)}`)));
@@ -178,12 +178,12 @@ function speak(s) {
 
 function tick() {
   const left = Math.ceil((ends.get(shown) - performance.now()) / 1000);
-  $('count').textContent = left > 0 ? t('seconds', { n: left }) : '';
+  $('count').textContent = left > 0 && reachable ? t('seconds', { n: left }) : '';
 }
 
 function renderRows() {
   const rows = [...sales.values()].reverse().slice(0, 10).map((s) => {
-    const time = new Date(s.begun).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit' });
+    const time = new Date(s.begun).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     const row = element('li', '', button(`${time} · ${money(s.amount)} · ${say(s.says.headline)}`, () => { $('sales').close(); show(s.id); }));
     row.dataset.sign = sign(s);
     if (s.can.refund) row.append(button(t('refund'), () => { $('sales').close(); give(s.id); }));
@@ -213,6 +213,7 @@ async function giveBack() {
   $('giving-go').disabled = false;
   $('giving-told').textContent = $('told').textContent;
   if (!$('told').textContent) $('giving').close();
+  tell(''); // it is said in the dialog
 }
 
 function sendTyped() {
