@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,28 +106,37 @@ func startOutside(t testing.TB, speed int) *outside {
 	return o
 }
 
-// do is a call to a control endpoint of the simulator.
+// do is a call to a control endpoint of the simulator that has to succeed.
 func (o *outside) do(method, path string, body, into any) {
 	o.t.Helper()
-	b, _ := json.Marshal(body)
+	if err := o.ask(method, path, body, into); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// ask is a call to a control endpoint of the simulator, from any goroutine.
+func (o *outside) ask(method, path string, body, into any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
 	req, err := http.NewRequest(method, o.url+path, bytes.NewReader(b))
 	if err != nil {
-		o.t.Fatal(err)
+		return err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		o.t.Fatal(err)
+		return err
 	}
 	defer res.Body.Close()
-	got, _ := io.ReadAll(res.Body)
-	if res.StatusCode >= 300 {
-		o.t.Fatalf("%s %s: %s: %s", method, path, res.Status, got)
+	got, err := io.ReadAll(res.Body)
+	if err == nil && into != nil && res.StatusCode < 300 {
+		err = json.Unmarshal(got, into)
 	}
-	if into != nil {
-		if err := json.Unmarshal(got, into); err != nil {
-			o.t.Fatalf("%s %s: %v: %s", method, path, err, got)
-		}
+	if err != nil || res.StatusCode >= 300 {
+		return errors.Join(fmt.Errorf("%s %s: %s: %s", method, path, res.Status, got), err)
 	}
+	return nil
 }
 
 // orderCount is what the provider saw of one order. It is written down anew here:
@@ -212,6 +222,23 @@ var openLine = regexp.MustCompile(`msg="the till is open".* page=(http://\S+?)/?
 // which a fault point may have wanted.
 func (d *till) start(env ...string) bool {
 	d.t.Helper()
+	page := d.launch(env...)
+	select {
+	case base := <-page:
+		d.api = &api.Client{Base: base, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+		return true
+	case err := <-d.ended:
+		d.ended <- err
+		return false
+	case <-time.After(30 * time.Second):
+		d.t.Fatalf("the till did not open:\n%s", d.log)
+		return false
+	}
+}
+
+// launch starts the process and says where its page is once it is open.
+func (d *till) launch(env ...string) <-chan string {
+	d.t.Helper()
 	d.log = &tail{}
 	d.cmd = exec.Command(d.exe, "serve", "-config", d.config)
 	d.cmd.Env = append(os.Environ(), append(d.env, env...)...)
@@ -238,17 +265,7 @@ func (d *till) start(env ...string) bool {
 		_ = r.Close()
 		ended <- cmd.Wait()
 	}()
-	select {
-	case base := <-page:
-		d.api = &api.Client{Base: base, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
-		return true
-	case err := <-d.ended:
-		d.ended <- err
-		return false
-	case <-time.After(30 * time.Second):
-		d.t.Fatalf("the till did not open:\n%s", d.log)
-		return false
-	}
+	return page
 }
 
 // kill ends the process as a power cut would, and waits until it is gone.
