@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 // A thousand times unplugged, also in the middle of a code, and replugged: no code is lost or made up, nothing leaks.
 func TestReaderReplug(t *testing.T) {
 	const cycles = 1000
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a finalizer must not close what was forgotten
 	c := newCable(t)
 	c.plug()
 	var log logBuffer
@@ -52,8 +54,12 @@ func TestReaderReplug(t *testing.T) {
 	}
 	stop()
 	c.unplug()
-	eventually(t, func() bool { return ours() <= goroutines && openFiles(t) <= files }, func() string {
-		return fmt.Sprintf("left: %d goroutines of %d, %d files of %d", ours(), goroutines, openFiles(t), files)
+	eventually(t, func() bool { return openFiles(t) <= files }, func() string {
+		return fmt.Sprintf("%d files are open, %d were", openFiles(t), files)
+	})
+	debug.SetGCPercent(100)
+	eventually(t, func() bool { return ours() <= goroutines }, func() string {
+		return fmt.Sprintf("%d goroutines are left, %d were before", ours(), goroutines)
 	})
 }
 
@@ -85,6 +91,40 @@ func TestReaderDirectoryAppears(t *testing.T) {
 		c.unplug()
 		waitState(t, r, Absent)
 	}
+}
+
+func TestWatcher(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "by-id")
+	path := filepath.Join(dir, "scanner")
+	w, err := newWatcher(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	expect := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-w.C:
+		case <-time.After(patience):
+			t.Fatalf("not woken by %s", what)
+		}
+	}
+	w.arm()
+	expect("the directory", os.Mkdir(dir, 0o755))
+	w.arm()
+	w.arm()
+	expect("a link", os.Symlink("/dev/null", path))
+	if err := os.Symlink("/dev/zero", path+".new"); err != nil { // of no concern
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if len(w.C) != 0 {
+		t.Error("woken by another name")
+	}
+	expect("a link moved into place", os.Rename(path+".new", path))
 }
 
 // What inotify does not see, the polling finds.
