@@ -242,6 +242,47 @@ func serve(t *testing.T, s *Server, ln net.Listener) (stop func()) {
 	}
 }
 
+// A click that is not answered asks again under its key, and so does the same
+// button pressed again: the customer has one code to pay.
+func TestLostAnswers(t *testing.T) {
+	shop := newShop()
+	shop.quick = true
+	s := start(t, shop)
+	b := browse(t)
+	b.open(s.url, 800, 480)
+	b.see("#currency", "CNY")
+	eval[bool](b, `(() => {
+		const real = window.fetch;
+		window.lose = 0;
+		window.fetch = async (...args) => {
+			const answer = await real(...args);
+			if (args[1].method === 'POST' && window.lose-- > 0) throw new TypeError('the answer was lost');
+			return answer;
+		};
+		return true;
+	})()`)
+	b.do(chromedp.KeyEvent("700"))
+	b.see("#typed", "7.00")
+	eval[bool](b, `window.lose = 2, document.getElementById('qr').click(), document.getElementById('qr').click(), true`)
+	b.see("#headline", "Waiting for the payment")
+	shop.pay(t, shop.newest(t, 1))
+	b.see("#headline", "Paid")
+	b.press("#new")
+	b.do(chromedp.KeyEvent("800"))
+	b.see("#typed", "8.00")
+	eval[bool](b, `window.lose = 4, document.getElementById('qr').click(), true`)
+	b.see("#told", "not opened twice")
+	b.see("#open", "CNY 8.00 · Waiting for the payment")
+	b.fits()
+	b.shot("unsure")
+	b.press("#qr")
+	b.see("#headline", "Waiting for the payment")
+	if len(shop.ids) != 2 {
+		t.Errorf("%d sales", len(shop.ids))
+	}
+	b.clean()
+}
+
 // The page speaks two languages, and both of them whole.
 func TestPageLanguages(t *testing.T) {
 	s := start(t, newShop())

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"qrposd/rules/money"
+	"qrposd/rules/sale"
+)
+
+func bilingual(t *testing.T, what string, text Text) {
+	t.Helper()
+	han := func(s string) bool {
+		return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	}
+	if text.En == "" || han(text.En) || !han(text.Zh) {
+		t.Errorf("%s is said as %q", what, text)
+	}
+}
+
+// specimens are sales in every state, of both flows, cancelled and not, with
+// every end of an attempt and every state of a refund.
+func specimens() []sale.Sale {
+	var all []sale.Sale
+	ends := []sale.End{sale.Open, sale.EndPaid, sale.EndClosed, sale.EndTakenBack, sale.EndNotSent, sale.EndRefused, sale.EndConcluded}
+	refunds := [][]sale.Refund{nil, {{State: sale.RefundBroken}}, {{State: sale.RefundOwed, Auto: true}}, {{State: sale.RefundPaid}}}
+	for _, st := range sale.States() {
+		for _, flow := range []sale.Flow{sale.Merchant, sale.Payer} {
+			for _, cancel := range []bool{false, true} {
+				for _, end := range ends {
+					for _, r := range refunds {
+						s := sale.Sale{ID: "S", Flow: flow, State: st, Cancel: cancel, Amount: money.Money{Minor: 100, Currency: "CNY"}, Refunds: r}
+						if st != sale.Opened {
+							s.Attempts = []sale.Attempt{{OrderNo: "S1", End: end, CodeURL: "weixin://x"}}
+						}
+						all = append(all, s)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+func TestEverySaleIsWorded(t *testing.T) {
+	said := make(map[string]bool)
+	for _, s := range specimens() {
+		w := says(&s)
+		said[w.Code] = true
+		if _, ok := sayings[w.Code]; !ok {
+			t.Fatalf("%s has no words for %s", s.State, w.Code)
+		}
+		// Where the money may be anywhere the cashier is told not to charge again,
+		// and nowhere that nothing was taken.
+		open := slices.Contains([]sale.State{sale.Closing, sale.Charging, sale.InDoubt, sale.Reversing}, s.State) || s.State == sale.Presented && s.Cancel
+		if open != strings.Contains(w.Advice.En, "Do not charge again") || open != strings.Contains(w.Advice.Zh, "请勿重复收款") {
+			t.Errorf("%s is told as %q", s.State, w.Advice)
+		}
+		unseen := len(s.Attempts) > 0 && s.Current().End == sale.EndConcluded
+		none := strings.Contains(w.Advice.En, nothingTaken)
+		if ended := s.State >= sale.Declined && s.State != sale.Reversed; none != (ended && !unseen) {
+			t.Errorf("%s after an end %q is told as %q", s.State, s.Attempts[0].End, w.Advice)
+		}
+		if paid := w.Headline.En == "Paid"; paid && s.State != sale.Paid {
+			t.Errorf("%s is told as paid", s.State)
+		}
+	}
+	for code, texts := range sayings {
+		bilingual(t, code, texts[0])
+		bilingual(t, code, texts[1])
+		if !said[code] {
+			t.Errorf("nothing is ever told as %s", code)
+		}
+	}
+}
+
+func TestReasonsAndNoticesAreWorded(t *testing.T) {
+	for _, table := range []map[string]Text{reasons, notices, faults} {
+		for code, text := range table {
+			bilingual(t, code, text)
+		}
+	}
+	// The rules' own reasons, and two spellings of the provider's.
+	for _, code := range []string{"no_code", "cancelled", "no_qr", "order_unknown", "late_success", "NOT_ENOUGH", "NOTENOUGH", "USERPAYING"} {
+		if r := reason(&sale.Reason{Code: code, Message: "余额不足"}); strings.Contains(r.Text.En, code) || r.Code != code || r.Message != "余额不足" {
+			t.Errorf("%s is told as %+v", code, r)
+		}
+	}
+	if r := reason(&sale.Reason{Code: "NEW_CODE"}); !strings.Contains(r.Text.En, "NEW_CODE") || !strings.Contains(r.Text.Zh, "NEW_CODE") {
+		t.Errorf("an unknown code is told as %+v", r)
+	}
+	h := Health{Store: Part{Level: OK}, Network: Part{Level: Down}, Gateway: Part{Level: Trouble}, Scanner: Part{Level: Off}, Clock: Part{Level: OK}}
+	var codes []string
+	for _, n := range h.Notices() {
+		codes = append(codes, n.Code)
+	}
+	if !slices.Equal(codes, []string{"network_down", "gateway_trouble"}) || !h.Ready() {
+		t.Errorf("notices %v, ready %v", codes, h.Ready())
+	}
+	for part := range map[string]bool{"store": true, "network": true, "gateway": true, "scanner": true, "clock": true} {
+		for _, level := range []Level{Down, Trouble} {
+			if _, ok := notices[part+"_"+string(level)]; !ok {
+				t.Errorf("%s being %s has no words", part, level)
+			}
+		}
+	}
+}
+
+// What a view offers, the rules accept; what it does not offer, they refuse.
+func TestViewOffersWhatTheRulesAccept(t *testing.T) {
+	for _, s := range specimens() {
+		v := View(s, sale.Now{}, sale.DefaultPlan())
+		accepts := func(ev sale.Event) bool {
+			next, err := s.Apply(ev)
+			return err == nil && next.Facts > s.Facts
+		}
+		if v.Can.Refund != accepts(sale.Event{Kind: sale.RefundRequested, Amount: money.Money{Minor: 1, Currency: "CNY"}}) {
+			t.Errorf("%s, end %q: refund offered: %v", s.State, s.Attempts[0].End, v.Can.Refund)
+		}
+		req := sale.NewRequest("POST", "/", []byte("{}"), sale.PayerCode{})
+		charge := accepts(sale.Event{Kind: sale.ChargeIntended, Request: &req, OrderNo: s.NextOrderNo()})
+		if offered := v.Can.Scan || v.Can.Retry; offered != charge && !(s.State == sale.Opened && s.Cancel) {
+			t.Errorf("%s of %s, cancel %v: a code is offered: %v, and taken: %v", s.State, s.Flow, s.Cancel, offered, charge)
+		}
+		if v.Can.Cancel && !accepts(sale.Event{Kind: sale.CancelRequested}) {
+			t.Errorf("%s offers to cancel", s.State)
+		}
+		if (v.QR != nil) != (s.State == sale.Presented && !s.Cancel) {
+			t.Errorf("%s, cancel %v: code shown: %v", s.State, s.Cancel, v.QR)
+		}
+		if v.Rests() != Rests(s.State) {
+			t.Errorf("%s rests: %v", s.State, v.Rests())
+		}
+	}
+}
+
+func TestCountdown(t *testing.T) {
+	s := sale.Sale{
+		Flow: sale.Merchant, State: sale.Presented, Amount: money.Money{Minor: 1, Currency: "JPY"}, BegunWall: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		Begun: sale.Instant(10 * time.Second), Changed: sale.Instant(12 * time.Second),
+		Attempts: []sale.Attempt{{Shown: sale.Instant(12 * time.Second), Lasts: time.Minute}},
+	}
+	for at, want := range map[time.Duration]int{12 * time.Second: 60, 12*time.Second + 1: 60, 71 * time.Second: 1, 72 * time.Second: 0, time.Hour: 0} {
+		v := View(s, sale.Now{At: sale.Instant(at)}, sale.DefaultPlan())
+		if v.SecondsLeft == nil || *v.SecondsLeft != want {
+			t.Errorf("at %s: %v s left, want %d", at, v.SecondsLeft, want)
+		}
+		if v.Amount.Decimal != "1" || !v.Changed.Equal(s.BegunWall.Add(2*time.Second)) {
+			t.Errorf("%+v", v)
+		}
+	}
+}
