@@ -43,7 +43,9 @@ check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; s
 
 bench: build cross ## Benchmarks of every package, sizes of the binaries, what the daemon costs at rest
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
-	@go run ./.ci/footprint -max 10000000 $(SIZED)
+	@go run ./.ci/footprint -max 10000000 build/qrposd-linux-arm64
+	@go run ./.ci/footprint $(filter-out build/qrposd-linux-arm64,$(SIZED))
+	@.ci/atrest
 
 build: ## build/qrposd for this machine
 	$(BUILD) -o build/qrposd ./daemon/qrposd
