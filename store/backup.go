@@ -28,8 +28,10 @@ func (db *DB) Backup(ctx context.Context, path string) (r Report, err error) {
 		}
 	}()
 	err = db.view(func(tx *bbolt.Tx) error {
-		_, err := tx.WriteTo(stopping{ctx, f})
-		return err
+		if _, err := tx.WriteTo(stopping{ctx, f}); err != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		return nil
 	})
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return r, err

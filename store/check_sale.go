@@ -74,9 +74,16 @@ func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
 		if payerCode.MatchString(a.Request.Body) {
 			bad("I10: the request of order %s has a payer's code in it", a.OrderNo)
 		}
-		if a.CodeID != "" && c.tx.Bucket(codeBucket).Get([]byte(a.CodeID)) == nil {
-			bad("I4: the payer code of order %s is not marked as spent", a.OrderNo)
+		if a.CodeID != "" {
+			c.codesSpent++
+			if was, err := c.spentOn(a.CodeID); err != nil || was != (spentCode{s.ID, a.OrderNo}) {
+				bad("I4: the payer code of order %s is not marked as spent on it", a.OrderNo)
+			}
 		}
+	}
+	k := begunKey(s.Begun)
+	if id, err := record.Open(k, c.tx.Bucket(begunBucket).Get(k)); err != nil || string(id) != string(s.ID) {
+		bad("it is not in the index of sales by time")
 	}
 	if open > 1 {
 		bad("I1: %d attempts are open", open)
@@ -91,6 +98,11 @@ func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
 	if owes := s.State.Live() || s.State == sale.Refunding; owes && !c.live[s.ID] {
 		bad("it is %s and has no job: it would be forgotten", s.State)
 	}
+}
+
+func (c *checker) spentOn(code string) (was spentCode, err error) {
+	k := []byte(code)
+	return was, record.Unmarshal(k, c.tx.Bucket(codeBucket).Get(k), &was)
 }
 
 // refunds holds that no more is promised back than came (I6).

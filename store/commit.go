@@ -110,26 +110,28 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 // schedule keeps the sale's job at the time of its next step. A fact after the
 // last one puts the job back: late money has to be given back.
 func (db *DB) schedule(tx *bbolt.Tx, s sale.Sale, ev sale.Event, now sale.Now) error {
-	id := string(s.ID)
+	id, did := string(s.ID), string(ev.Kind)
 	step := s.Next(now, sale.Watch{}, db.opts.Plan)
-	job, err := queue.Get(tx, drive, id)
-	if errors.Is(err, queue.ErrNoJob) {
-		if step.Do == sale.Nothing {
-			return nil
+	move := func() error {
+		switch {
+		case step.Do == sale.Nothing:
+			return queue.Done(tx, drive, id, ev.At, did)
+		case intent(ev):
+			return queue.Begin(tx, drive, id, ev.At, step.Due, did)
 		}
-		err = queue.Put(tx, drive, id, step.Due)
+		return queue.Retry(tx, drive, id, ev.At, step.Due, did)
 	}
-	switch {
-	case err != nil:
+	err := move()
+	if !errors.Is(err, queue.ErrNoJob) {
 		return err
-	case step.Do == sale.Nothing:
-		return queue.Done(tx, drive, id, ev.At, string(ev.Kind))
-	case intent(ev):
-		return queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
-	case job.UnderWay():
-		return queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
 	}
-	return queue.Put(tx, drive, id, step.Due)
+	if step.Do == sale.Nothing {
+		return nil
+	}
+	if err := queue.Put(tx, drive, id, step.Due); err != nil {
+		return err
+	}
+	return move()
 }
 
 // intent says that ev is the record of something about to be sent.

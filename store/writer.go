@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -70,6 +71,7 @@ func (db *DB) run() {
 // drain takes whoever waits already. It waits for nobody.
 func (db *DB) drain(first *request) []*request {
 	batch := []*request{first}
+	runtime.Gosched()
 	for len(batch) < maxBatch {
 		select {
 		case r := <-db.requests:
@@ -111,6 +113,9 @@ func (db *DB) commit(batch []*request) {
 // noRoom refuses a new sale and makes room for everything else, once.
 func (db *DB) noRoom(r *request, err error) {
 	r.err = ErrFull.because(err)
+	if !r.sale {
+		r.err = &Error{ErrFull.Code, "there is no room to record this", "free disk space and try again; nothing was recorded", err}
+	}
 	if r.sale || !db.ballast.release() {
 		db.opts.Log.Error("no room for a commit", "op", r.op, "err", err)
 		return

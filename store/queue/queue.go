@@ -102,17 +102,20 @@ func Begin(tx *bbolt.Tx, topic, key string, at, due sale.Instant, did string) er
 	return save(tx, j, due)
 }
 
-// Retry records how the attempt went and when the job is due again.
+// Retry records how the attempt under way went, if there is one, and when the
+// job is due again.
 func Retry(tx *bbolt.Tx, topic, key string, at, due sale.Instant, outcome string) error {
 	j, err := Get(tx, topic, key)
 	if err != nil {
 		return err
 	}
-	j.end(at, outcome)
+	if j.UnderWay() {
+		j.end(at, outcome)
+	}
 	return save(tx, j, due)
 }
 
-// Done records that the attempt ended the job, and retires it.
+// Done records how the job ended, and retires it.
 func Done(tx *bbolt.Tx, topic, key string, at sale.Instant, outcome string) error {
 	j, err := Get(tx, topic, key)
 	if err != nil {

@@ -1,0 +1,120 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"qrposd/rules/sale"
+	"qrposd/store"
+	"qrposd/store/storetest"
+)
+
+// A backup taken while tills sell is a whole store of one moment.
+func TestBackupUnderLoad(t *testing.T) {
+	db := storetest.MustOpen(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				refunded(t, db)
+			}
+		})
+	}
+	path := filepath.Join(t.TempDir(), "backup.db")
+	last := uint64(0)
+	for i := range 5 {
+		before := db.Stats().Entries
+		r, err := db.Backup(t.Context(), path)
+		if err != nil {
+			t.Fatalf("backup %d: %v", i, err)
+		}
+		storetest.MustCheck(t, path)
+		if n := uint64(r.Entries); n < before || n < last || r.Path != path {
+			t.Errorf("backup %d has %d lines, the store had %d: %+v", i, n, before, r)
+		}
+		last = uint64(r.Entries)
+	}
+	stop()
+	all.Wait()
+	copied := storetest.MustOpenAt(t, path)
+	list, err := copied.Sales(1, "")
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	paid(t, copied)
+}
+
+func TestBackupsThatFailLeaveTheOldOne(t *testing.T) {
+	db := storetest.MustOpen(t)
+	paid(t, db)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "backup.db")
+	if _, err := db.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	good := read(t, path)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := db.Backup(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("a backup that was stopped: %v", err)
+	}
+	if string(read(t, path)) != string(good) {
+		t.Error("it replaced the good one")
+	}
+	own := filepath.Join(dir, "link.db")
+	if err := os.Link(db.Path(), own); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{db.Path(), own, filepath.Join(dir, "none", "backup.db")} {
+		if _, err := db.Backup(t.Context(), to); !errors.Is(err, store.ErrAccess) {
+			t.Errorf("backup to %s: %v", to, err)
+		}
+	}
+	if list, err := filepath.Glob(filepath.Join(dir, "*.new-*")); err != nil || len(list) != 0 {
+		t.Errorf("left behind: %v %v", list, err)
+	}
+}
+
+func TestCheckInChild(t *testing.T) {
+	path := newPath(t)
+	if err := store.CheckInChild(t.Context(), exe(t), path); err != nil {
+		t.Errorf("a store that is not there yet: %v", err)
+	}
+	path = specimen(t)
+	if err := store.CheckInChild(t.Context(), exe(t), path); err != nil {
+		t.Errorf("a good store: %v", err)
+	}
+	if err := store.CheckInChild(t.Context(), "/nowhere/qrposd", path); err == nil || errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("a check that cannot run: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := store.CheckInChild(ctx, exe(t), path); !errors.Is(err, context.Canceled) {
+		t.Errorf("a check that was stopped: %v", err)
+	}
+}
+
+// What was written is what is read after the process ends anywhere.
+func TestCrash(t *testing.T) {
+	db := storetest.MustOpen(t)
+	for i := range 5 {
+		s := refunded(t, db)
+		open := begin(t, db, payer())
+		open = commit(t, db, open.ID, charge(open))
+		after := storetest.Crash(t, db)
+		for _, want := range []sale.Sale{s, open} {
+			if got, err := after.Sale(want.ID); err != nil || stored(t, got) != stored(t, want) {
+				t.Errorf("round %d: %v\n got %s\nwant %s", i, err, stored(t, got), stored(t, want))
+			}
+		}
+		if ids, err := after.Unfinished(); err != nil || len(ids) != i+1 || fmt.Sprint(ids[i]) != string(open.ID) {
+			t.Errorf("round %d: unfinished %v, %v", i, ids, err)
+		}
+	}
+}
