@@ -167,6 +167,21 @@ func TestChineseAndDark(t *testing.T) {
 	b.see("#typed", "0.00")
 	b.fits()
 	b.shot("phone")
+	b.do(chromedp.KeyEvent("350"))
+	b.see("#typed", "3.50")
+	b.press("#scan")
+	b.see("#headline", "请扫描顾客的付款码")
+	b.fits()
+	b.shot("phone-scan")
+	b.press("#cancel")
+	b.press("#new")
+	b.do(chromedp.KeyEvent("350"))
+	b.see("#typed", "3.50")
+	b.press("#qr")
+	if got := b.scans("phone-code"); got != codeURL {
+		t.Errorf("on a telephone the screenshot reads %q", got)
+	}
+	b.fits()
 	b.clean()
 }
 

@@ -144,6 +144,7 @@ function render() {
 function renderSale(s) {
   const name = sign(s);
   $('sale').dataset.sign = name;
+  $('sale').toggleAttribute('data-qr', Boolean(s.qr));
   $('sign').setAttribute('href', `#i-${name}`);
   $('code').hidden = !s.qr;
   $('icon').toggleAttribute('hidden', Boolean(s.qr));
