@@ -66,11 +66,12 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 	w.Polls[key] = p
 }
 
-// justNow is how close a query must be for the closing or reversal that follows
-// it: the provider asks for no gap at all.
-const justNow = time.Second
-
-func (p Poll) fresh(now Now) bool { return p.Asked > 0 && now.At.Sub(p.Last) < justNow }
+// fresh says that the poll is close enough for the closing or reversal that
+// follows it: the provider asks for no gap at all. A fifth of the time between
+// two polls is a second, and stays the same share of a scaled plan.
+func (p Poll) fresh(now Now, plan Plan) bool {
+	return p.Asked > 0 && now.At.Sub(p.Last) < plan.Poll/5
+}
 
 // Next is what s owes the world: the step that is due first.
 func (s Sale) Next(now Now, w Watch, p Plan) Step {
@@ -189,7 +190,7 @@ func (s *Sale) nextOrdering(a *Attempt, now Now, poll Poll, p Plan) Step {
 func (s *Sale) nextPresented(a *Attempt, now Now, poll Poll, p Plan) Step {
 	ends := a.Shown.Add(a.Lasts)
 	if s.Cancel || now.At >= ends {
-		return Step{Do: askedFirst(Close, poll, now), Due: now.At, OrderNo: a.OrderNo}
+		return Step{Do: askedFirst(Close, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: min(ends, max(a.Shown, poll.Last).Add(p.QRPoll)), OrderNo: a.OrderNo}
 }
@@ -203,7 +204,7 @@ func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
 	case a.Refused && poll.Asked < 2: // Asked counts the charge itself
 		return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
 	case now.At >= undo:
-		return Step{Do: askedFirst(Reverse, poll, now), Due: now.At, OrderNo: a.OrderNo}
+		return Step{Do: askedFirst(Reverse, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: min(undo, max(poll.Last.Add(p.Poll), began.Add(p.PollFirst))), OrderNo: a.OrderNo}
 }
@@ -228,13 +229,13 @@ func (s *Sale) nextUndo(a *Attempt, do Action, ask time.Duration, now Now, poll 
 	wait := p.undoWait(a.Undo)
 	due := max(a.Undone, now.Since).Add(wait)
 	if now.At >= due {
-		return Step{Do: askedFirst(do, poll, now), Due: now.At, OrderNo: a.OrderNo}
+		return Step{Do: askedFirst(do, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: min(due, max(poll.Last, a.Undone).Add(max(ask, wait/4))), OrderNo: a.OrderNo}
 }
 
-func askedFirst(do Action, poll Poll, now Now) Action {
-	if poll.fresh(now) {
+func askedFirst(do Action, poll Poll, now Now, p Plan) Action {
+	if poll.fresh(now, p) {
 		return do
 	}
 	return Query

@@ -30,6 +30,7 @@ type Plan struct {
 // USERPAYING every 5 to 10 s, reversal at 30 to 60 s and not before 15 s, ladder
 // of 5, 10, 20 s, refunds of one order a minute apart). The 15 s count from when
 // the provider got the charge; the till counts from before it was sent, hence 16.
+// The minute counts likewise, and nobody waits at the counter for it, hence 65.
 func DefaultPlan() Plan {
 	return Plan{
 		PollFirst: 5 * time.Second, Poll: 5 * time.Second, Deadline: 45 * time.Second, ReverseEarliest: 16 * time.Second,
@@ -37,7 +38,7 @@ func DefaultPlan() Plan {
 		Background: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour},
 		QRPoll:     2 * time.Second, QRLife: 5 * time.Minute,
 		OrderRetry: []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, OrderGiveUp: 20 * time.Second,
-		MissingAfter: 30 * time.Second, RefundPace: time.Minute, RefundPoll: 5 * time.Second,
+		MissingAfter: 30 * time.Second, RefundPace: 65 * time.Second, RefundPoll: 5 * time.Second,
 		ScanWindow: 5 * time.Minute, WatchFor: 7 * 24 * time.Hour,
 	}
 }
