@@ -132,7 +132,9 @@ func (w *wire) send(ctx context.Context, method, target string, body []byte, pre
 }
 
 // newHTTPRequest leaves GetBody out: with it, net/http sends a body again on
-// another connection when the first turns out to be dead.
+// another connection when the first turns out to be dead. A request that is seen
+// to have no body it sends again by itself, and under the signature of the first
+// time, which the provider takes for a replay: so an empty body is there to be read.
 func newHTTPRequest(ctx context.Context, method string, base *url.URL, target string, body []byte) (*http.Request, error) {
 	ref, err := url.ParseRequestURI(target)
 	if err != nil {
@@ -143,7 +145,7 @@ func newHTTPRequest(ctx context.Context, method string, base *url.URL, target st
 		return nil, fmt.Errorf("wechat: %w", err)
 	}
 	if len(body) == 0 {
-		req.Body = http.NoBody
+		req.Body = io.NopCloser(bytes.NewReader(nil))
 	}
 	req.GetBody = nil
 	return req, nil
