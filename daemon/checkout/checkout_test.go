@@ -144,8 +144,8 @@ func TestRefundsArePacedAndBounded(t *testing.T) {
 		if s, _ = b.Sale(id); s.State != sale.Refunded || s.Net() != 0 {
 			t.Errorf("%s with %d left", s.State, s.Net())
 		}
-		if got := g.at(sale.SendRefund); got != "[0 60 120]" {
-			t.Errorf("refunds sent at %s: the provider allows one a minute and the same bytes go again after one", got)
+		if got := g.at(sale.SendRefund); got != "[0 65 130]" {
+			t.Errorf("refunds sent at %s: the provider allows one a minute, counted from when it got the first, and the same bytes go again after one", got)
 		}
 		if _, _, err := d.Refund(context.Background(), id, part, "Li", "", sale.Once{}); err == nil {
 			t.Error("more went back than came")

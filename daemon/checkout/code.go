@@ -38,8 +38,7 @@ func (d *Desk) codeFor(w *work, s sale.Sale) sale.PayerCode {
 	return w.code
 }
 
-// settle tells whoever scanned a code what became of it. A drive that ends with
-// the code still in hand and no error was stopped before it could begin.
+// settle tells whoever scanned a code what became of it.
 func (d *Desk) settle(w *work, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,7 +13,14 @@ import (
 // stop ends it between two steps; cut ends the step on the wire. What was heard
 // is written down in either case.
 func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err error) {
-	defer func() { d.settle(w, err) }()
+	defer func() {
+		switch {
+		case err != nil:
+			d.settle(w, err)
+		case stop.Err() != nil:
+			d.settle(w, errStopping)
+		} // else a code that came after the last look is what the next drive is for
+	}()
 	disk := context.WithoutCancel(cut)
 	for {
 		s, err := d.Journal.Sale(w.id)
