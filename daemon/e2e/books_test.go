@@ -136,9 +136,13 @@ func (a *auditor) order(c orderCount, v api.Sale) {
 			refunds++
 		}
 	}
-	for op, bodies := range c.Bodies {
-		if most := map[bool]int{true: refunds, false: 1}[op == "refund"]; len(bodies) > most {
-			a.find("order %s was sent %d different requests to %s, %d at most are one", c.OutTradeNo, len(bodies), op, most)
+	for _, op := range []string{"native", "codepay", "close", "reverse", "refund"} { // what moves money
+		most := 1
+		if op == "refund" {
+			most = refunds // each has its number
+		}
+		if n := len(c.Bodies[op]); n > most {
+			a.find("order %s: %d different requests to %s, at most %d may be", c.OutTradeNo, n, op, most)
 		}
 	}
 }

@@ -52,8 +52,17 @@ type street struct {
 
 func newStreet(t testing.TB) *street { return &street{o: startOutside(t, speed)} }
 
+// edit is a line put into a section of a till's configuration.
+type edit struct{ section, line string }
+
+var v2 = edit{"wechat", `driver = "v2"`}
+
+// patient gives the provider's 15 s more than a second's margin: here that is
+// 20 ms, which a busy machine spends between the intent and the wire.
+var patient = edit{"timing", `reverse_earliest = "25s"`}
+
 // shift opens nothing yet: the till has a name and an empty disk.
-func (st *street) shift(t testing.TB, exe string) *shift {
+func (st *street) shift(t testing.TB, exe string, edits ...edit) *shift {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
@@ -61,6 +70,9 @@ func (st *street) shift(t testing.TB, exe string) *shift {
 	id := fmt.Sprintf("K%03d", st.addrs.last.Load())
 	s := &shift{t: t, o: st.o, id: id, ctx: ctx}
 	s.d = newTill(t, st.o, exe, id, func(conf string) string {
+		for _, e := range append(edits, patient) {
+			conf = strings.Replace(conf, "["+e.section+"]\n", "["+e.section+"]\n"+e.line+"\n", 1)
+		}
 		return strings.Replace(conf, `listen = "127.0.0.1:0"`, `listen = "`+addr+`:0"`, 1)
 	})
 	return s
