@@ -10,7 +10,7 @@ import (
 type row struct {
 	fault string
 	flow  sale.Flow
-	plot plot
+	plot  plot
 	tail  int // of the amount
 	path  path
 	calls string // what the provider was asked about the order; a range where the time between two polls decides
@@ -114,7 +114,7 @@ func transportRows(fault string, executed bool) []row {
 		rows[0].calls = "native 2, query 1+, refund 1, query_refund 1+"
 		rows[1].calls = "native 2, query 0+, close 1-2"
 		rows[4].path, rows[4].calls, rows[4].purse = doubtPaid, "codepay 1, query 1-2", kept
-			}
+	}
 	if fault == "slow_drip" { // a QR code's answer is short and arrives in time; the others may
 		rows[0].calls = "native 1, query 1+, refund 1, query_refund 1+"
 		rows[1].calls = "native 1, query 0+, close 1-2"
