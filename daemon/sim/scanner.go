@@ -107,16 +107,19 @@ func (s *Scanner) State() ScannerState {
 }
 
 func (s *Scanner) plug() error {
-	master, slave, err := pty.Open()
+	blocking, slave, err := pty.Open()
 	if err != nil {
 		return fmt.Errorf("sim: open pty: %w", err)
 	}
-	err = rawMode(slave)
+	master, err := pollable(blocking)
+	if err == nil {
+		err = rawMode(slave)
+	}
 	if err == nil {
 		err = relink(slave.Name(), s.link)
 	}
 	if err != nil {
-		_ = master.Close()
+		_ = master.Close() // closing a nil file only returns an error
 		_ = slave.Close()
 		return err
 	}
@@ -130,6 +133,19 @@ func (s *Scanner) unplug() error {
 	err := errors.Join(os.Remove(s.link), s.master.Close(), s.slave.Close())
 	s.master, s.slave = nil, nil
 	return err
+}
+
+// pollable turns a blocking file into one whose Close ends a Read in flight. A pty master comes blocking, and then an
+// unplug would wait for a byte from the host before the line hangs up.
+func pollable(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sim: duplicate pty: %w", err), f.Close())
+	}
+	if err := errors.Join(f.Close(), unix.SetNonblock(fd, true)); err != nil {
+		return nil, errors.Join(fmt.Errorf("sim: pty without blocking: %w", err), unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // relink points link to target in one step, so that a reader that reopens finds the old one, none, or the new one.
