@@ -102,6 +102,7 @@ func Rests(st sale.State) bool { return st != sale.Opened && st != sale.Refundin
 
 // History is what was tried, oldest first.
 type History struct {
+	Facts    int       `json:"facts" doc:"How many facts made the sale: of two answers about it, the one with more is newer"`
 	Attempts []Attempt `json:"attempts"`
 	Refunds  []Refund  `json:"refunds"`
 }

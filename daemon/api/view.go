@@ -59,7 +59,7 @@ func retryable(s *sale.Sale) bool {
 }
 
 func history(s *sale.Sale) History {
-	h := History{Attempts: []Attempt{}, Refunds: []Refund{}} // an empty list and not null
+	h := History{Facts: s.Facts, Attempts: []Attempt{}, Refunds: []Refund{}} // an empty list and not null
 	for i := range s.Attempts {
 		a := &s.Attempts[i]
 		h.Attempts = append(h.Attempts, Attempt{a.OrderNo, a.End, a.TransactionID})

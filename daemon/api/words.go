@@ -1,7 +1,7 @@
 package api
 
 import (
-	"strings"
+	"cmp"
 
 	"qrposd/rules/sale"
 )
@@ -119,54 +119,52 @@ func stage(s *sale.Sale) string {
 	return s.State.String()
 }
 
-// reasons are the codes of the rules and of the provider, without underscores
-// and case: WeChat Pay spells NOTENOUGH and NOT_ENOUGH in different answers.
+// reasons are the codes that the rules and the provider's client give. A test
+// holds the table to the sources.
 var reasons = map[string]Text{
-	"nocode":            {"No payment code was scanned in time.", "未在规定时间内扫描付款码。"},
-	"cancelled":         {"Cancelled at the till.", "已在收银台取消。"},
-	"noqr":              {"WeChat Pay gave no QR code in time.", "微信支付未及时返回二维码。"},
-	"orderunknown":      {"WeChat Pay does not know the payment.", "微信支付查无此单。"},
-	"latesuccess":       {"The payment arrived after the sale had ended.", "付款在交易结束后才到账。"},
-	"noanswer":          {"WeChat Pay did not answer.", "微信支付没有答复。"},
-	"notsent":           {"The till could not reach WeChat Pay; nothing was sent.", "无法连接微信支付，请求未发出。"},
-	"badanswer":         {"WeChat Pay's answer cannot be trusted.", "微信支付的答复不可信。"},
-	"userpaying":        {"The customer is confirming on the phone.", "顾客正在手机上确认付款。"},
-	"notpay":            {"The customer has not paid yet.", "顾客尚未付款。"},
-	"notenough":         {"The customer's balance is too low.", "顾客余额不足。"},
-	"authcodeexpire":    {"The customer's code is too old.", "付款码已过期。"},
-	"authcodeexpired":   {"The customer's code is too old.", "付款码已过期。"},
-	"authcodeinvalid":   {"The customer's code is not valid, or was used before.", "付款码无效或已被使用。"},
-	"authcodeerror":     {"The customer's code is not valid.", "付款码错误。"},
-	"payerror":          {"The payment failed.", "支付失败。"},
-	"tradeerror":        {"The payment failed.", "交易失败。"},
-	"bankerror":         {"The customer's bank did not answer.", "银行系统异常。"},
-	"systemerror":       {"WeChat Pay has a fault.", "微信支付系统异常。"},
-	"notsuportcard":     {"The customer's card is not accepted here.", "不支持该银行卡。"},
-	"buyermismatch":     {"Another customer has begun to pay this.", "付款人不一致。"},
-	"rulelimit":         {"A limit or a risk rule of WeChat Pay stopped it.", "触发微信支付的限额或风控规则。"},
-	"noauth":            {"WeChat Pay has not opened this kind of payment for the shop.", "商户未开通该支付产品。"},
-	"accounterror":      {"The customer's account cannot pay.", "顾客账户异常。"},
-	"frequencylimited":  {"Too many requests; the till waits and asks again.", "请求过于频繁，稍后自动重试。"},
-	"ratelimitexceeded": {"Too many requests; the till waits and asks again.", "请求过于频繁，稍后自动重试。"},
-	"paramerror":        {"WeChat Pay does not accept the request. Tell support.", "请求参数有误，请联系技术支持。"},
-	"invalidrequest":    {"WeChat Pay does not accept the request. Tell support.", "请求无效，请联系技术支持。"},
-	"signerror":         {"WeChat Pay does not accept the shop's signature. Tell support.", "商户签名错误，请联系技术支持。"},
-	"outtradenoused":    {"WeChat Pay has seen this order number before. Tell support.", "商户订单号重复，请联系技术支持。"},
-	"orderclosed":       {"The order is closed.", "订单已关闭。"},
-	"closed":            {"The order is closed.", "订单已关闭。"},
-	"revoked":           {"The charge was taken back.", "收款已撤销。"},
-	"ordernotexist":     {"WeChat Pay does not know the order.", "订单不存在。"},
-	"orderpaid":         {"The order is paid.", "订单已支付。"},
-	"amountdiffers":     {"Another amount was paid than asked. Tell support.", "支付金额不一致，请联系技术支持。"},
+	"no_code":            {"No payment code was scanned in time.", "未在规定时间内扫描付款码。"},
+	"cancelled":          {"Cancelled at the till.", "已在收银台取消。"},
+	"no_qr":              {"WeChat Pay gave no QR code in time.", "微信支付未及时返回二维码。"},
+	"order_unknown":      {"WeChat Pay does not know the payment.", "微信支付查无此单。"},
+	"late_success":       {"The payment arrived after the sale had ended.", "付款在交易结束后才到账。"},
+	"refund":             {"A refund was asked for at the till.", "收银台申请退款。"},
+	"not_enough":         {"The customer's balance or card does not cover the amount.", "顾客余额不足。"},
+	"code_expired":       {"The customer's code is too old. The customer refreshes it.", "付款码已过期，请顾客刷新。"},
+	"code_invalid":       {"The customer's code is not valid, or was used before. The customer refreshes it.", "付款码无效或已被使用，请顾客刷新。"},
+	"card_unsupported":   {"The customer's card is not accepted here. The customer chooses another.", "不支持该银行卡，请顾客更换。"},
+	"other_payer":        {"Another customer has begun to pay this.", "付款人不一致。"},
+	"payer_limit":        {"The payment is over a limit of the customer's account.", "超过顾客账户的支付限额。"},
+	"payer_account":      {"The customer's account cannot pay at the moment.", "顾客账户暂时无法付款。"},
+	"payment_failed":     {"The payment failed at WeChat Pay.", "微信支付付款失败。"},
+	"payer_confirming":   {"The customer is confirming on the telephone.", "顾客正在手机上确认付款。"},
+	"not_permitted":      {"WeChat Pay has not opened this way of paying to the shop. Call support.", "商户未开通该支付产品，请联系技术支持。"},
+	"merchant_blocked":   {"WeChat Pay has restricted the shop's account. Call support.", "商户账户受限，请联系技术支持。"},
+	"merchant_config":    {"The shop's numbers at WeChat Pay are set up wrong. Call support.", "商户配置有误，请联系技术支持。"},
+	"number_used":        {"WeChat Pay has this order number already. Start a new sale.", "商户订单号重复，请重新收款。"},
+	"order_closed":       {"WeChat Pay has closed this order. Start a new sale.", "订单已关闭，请重新收款。"},
+	"shop_limit":         {"The payment is over a limit that WeChat Pay sets the shop.", "超过微信支付对商户的限额。"},
+	"no_network":         {"There is no connection to WeChat Pay.", "无法连接微信支付。"},
+	"no_answer":          {"WeChat Pay has not answered yet.", "微信支付尚未答复。"},
+	"answer_unverified":  {"The answer of WeChat Pay could not be verified.", "微信支付的答复未通过验证。"},
+	"answer_mismatch":    {"The answer of WeChat Pay is about another payment.", "微信支付的答复与本单不符。"},
+	"answer_unknown":     {"The answer of WeChat Pay was not understood.", "无法识别微信支付的答复。"},
+	"provider_trouble":   {"WeChat Pay has a problem of its own.", "微信支付系统异常。"},
+	"provider_busy":      {"WeChat Pay asks to be asked less often; the till waits.", "请求过于频繁，稍后自动重试。"},
+	"request_unaccepted": {"WeChat Pay did not accept the till's signature. Call support.", "微信支付不接受本机签名，请联系技术支持。"},
+	"request_refused":    {"WeChat Pay refused the request.", "微信支付拒绝了请求。"},
+	"request_unsendable": {"The request cannot be sent by this till as it is set up. Call support.", "本机当前配置无法发送请求，请联系技术支持。"},
+	"order_paid":         {"WeChat Pay says that the order is paid.", "订单已支付。"},
+	"refund_no_funds":    {"The shop's balance at WeChat Pay does not cover the refund; it is sent again later.", "商户余额不足以退款，稍后自动重试。"},
+	"refund_failed":      {"WeChat Pay could not give the money back. It has to be done by hand.", "微信支付退款失败，需人工处理。"},
 }
 
 func reason(why *sale.Reason) *Reason {
 	if why == nil || why.Code == "" && why.Message == "" {
 		return nil
 	}
-	text, ok := reasons[strings.ToLower(strings.ReplaceAll(why.Code, "_", ""))]
+	text, ok := reasons[why.Code]
 	if !ok {
-		text = Text{"The reason given is " + why.Code + ".", "原因代码：" + why.Code + "。"}
+		text = Text{cmp.Or(why.Message, "The reason given is "+why.Code+"."), "原因代码：" + why.Code + "。"}
 	}
 	return &Reason{why.Code, text, why.Message}
 }

@@ -271,6 +271,8 @@ func TestLostAnswers(t *testing.T) {
 		window.lose = 0;
 		window.fetch = async (...args) => {
 			const answer = await real(...args);
+			if (args[1].method === 'POST' && window.slow) await new Promise((done) => setTimeout(done, window.slow));
+			if (window.slow) setTimeout(() => { window.taken = true }, 50);
 			if (args[1].method === 'POST' && window.lose-- > 0) throw new TypeError('the answer was lost');
 			return answer;
 		};
@@ -292,6 +294,13 @@ func TestLostAnswers(t *testing.T) {
 	b.shot("unsure")
 	b.press("#qr")
 	b.see("#headline", "Waiting for the payment")
+	// An answer that is overtaken by what happened since changes nothing.
+	eval[bool](b, `window.slow = 700, document.getElementById('cancel').click(), true`)
+	b.see("#headline", "Withdrawing")
+	shop.apply(t, shop.newest(t, 2), sale.Event{Kind: sale.CloseIntended}, sale.Event{Kind: sale.Closed})
+	b.see("#headline", "Cancelled")
+	b.until(`window.taken`)
+	b.see("#headline", "Cancelled")
 	if len(shop.ids) != 2 {
 		t.Errorf("%d sales", len(shop.ids))
 	}

@@ -15,13 +15,16 @@ import (
 
 // Headers are the request's own header lines, for the two headers that the
 // framework reads otherwise: it takes the first of several lines, and splits a
-// list at every comma.
-type Headers struct{ lines http.Header }
+// list at every comma. With them comes the connection, to set its deadline.
+type Headers struct {
+	lines http.Header
+	conn  *http.ResponseController
+}
 
-// Resolve keeps the header of the request.
+// Resolve keeps what belongs to the request.
 func (h *Headers) Resolve(ctx huma.Context) []error {
-	r, _ := humago.Unwrap(ctx)
-	h.lines = r.Header
+	r, w := humago.Unwrap(ctx)
+	h.lines, h.conn = r.Header, http.NewResponseController(w)
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -232,6 +234,38 @@ func TestHealth(t *testing.T) {
 	res, body := send(t, s.url, request{method: "GET", path: "/readyz"})
 	if p := problemOf(t, res, body); p.Status != http.StatusServiceUnavailable || p.Code != "not_ready" {
 		t.Errorf("without a store: %+v", p)
+	}
+}
+
+func TestBackup(t *testing.T) {
+	shop := newShop()
+	s := start(t, shop)
+	ctx := t.Context()
+	var p *api.Problem
+	if _, err := s.api.Backup(ctx); !errors.As(err, &p) || p.Code != "backup_off" {
+		t.Errorf("without a backup: %v", err)
+	}
+	begun, end := make(chan bool), make(chan bool)
+	s.Backup = func(context.Context) (api.Backup, error) {
+		begun <- true
+		<-end
+		return api.Backup{Path: "/backup/till.db", Sales: 3}, nil
+	}
+	made := make(chan error, 1)
+	go func() {
+		b, err := s.api.Backup(ctx)
+		if err == nil && b.Sales != 3 {
+			err = fmt.Errorf("%+v", b)
+		}
+		made <- err
+	}()
+	<-begun
+	if _, err := s.api.Backup(ctx); !errors.As(err, &p) || p.Code != "backup_running" {
+		t.Errorf("two at once: %v", err)
+	}
+	close(end)
+	if err := <-made; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -27,6 +27,10 @@ type statusOutput struct {
 	Body api.Status
 }
 
+type backupOutput struct {
+	Body api.Backup
+}
+
 type textOutput struct {
 	Type string `header:"Content-Type"`
 	Body []byte
@@ -56,6 +60,11 @@ func (s *Server) stateRoutes(r *router) {
 	huma.Register(r, stream, s.events)
 
 	huma.Register(r, r.op(http.MethodGet, "/v1/status", "getStatus", "What the till says about itself"), s.status)
+	backup := r.op(http.MethodPost, "/v1/backups", "makeBackup", "Copy the store while sales go on, and verify the copy", codes{
+		http.StatusConflict: {"backup_running"}, http.StatusNotImplemented: {"backup_off"},
+	})
+	backup.DefaultStatus = http.StatusCreated
+	huma.Register(r, backup, s.backup)
 	live := r.op(http.MethodGet, "/livez", "live", "Whether the process answers")
 	live.Responses["200"] = content("text/plain")
 	huma.Register(r, live, s.livez)
@@ -121,6 +130,27 @@ func (s *Server) state(h api.Health, seq uint64) api.Status {
 	return api.Status{
 		Till: s.Name, Version: s.Version, Currency: s.Currency, Decimals: decimals, Time: time.Now(), Seq: seq, Health: h, Notices: h.Notices(),
 	}
+}
+
+// backup may take as long as the disk does: the client decides how long it waits.
+func (s *Server) backup(ctx context.Context, in *struct {
+	Headers
+	Body *struct{}
+},
+) (*backupOutput, error) {
+	if s.Backup == nil {
+		return nil, api.NewProblem(http.StatusNotImplemented, "backup_off", "this till makes no backups", "set a directory for them in its configuration")
+	}
+	if !s.backing.TryLock() {
+		return nil, api.NewProblem(http.StatusConflict, "backup_running", "a backup is being made", "wait for it")
+	}
+	defer s.backing.Unlock()
+	_ = in.conn.SetWriteDeadline(time.Time{}) // without it, the answer of a long backup is lost and the backup is not
+	b, err := s.Backup(ctx)
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return &backupOutput{b}, nil
 }
 
 func (s *Server) livez(context.Context, *struct{}) (*textOutput, error) {

@@ -59,13 +59,15 @@ type Clock interface {
 	Now() sale.Now
 }
 
-// Options are what a server needs. All of it is required but Name and Version.
+// Options are what a server needs. Without a Backup none can be asked for; the
+// rest is required but for Name and Version.
 type Options struct {
 	Till     Till
 	Book     Book
 	Clock    Clock
 	Plan     sale.Plan
 	Health   func() api.Health
+	Backup   func(context.Context) (api.Backup, error)
 	Log      *slog.Logger
 	Name     string         // which till this is
 	Version  string         // of the daemon
@@ -106,6 +108,7 @@ type Server struct {
 	streams atomic.Int32  // readers of events
 	seen    atomic.Uint64 // an entry of the journal that exists
 	notices board
+	backing sync.Mutex // held while a backup is made
 	closed  chan struct{}
 	close   func()
 	http    *http.Server

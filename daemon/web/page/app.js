@@ -39,7 +39,9 @@ function show(id) {
 
 function tell(text) { $('told').textContent = text; }
 
+// put keeps what is newer: the answer to a click may be overtaken by an event.
 function put(s) {
+  if (sales.get(s.id)?.history.facts > s.history.facts) return;
   sales.set(s.id, s);
   if (s.seconds_left === undefined) ends.delete(s.id);
   else ends.set(s.id, performance.now() + s.seconds_left * 1000);
