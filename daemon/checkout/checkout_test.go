@@ -66,8 +66,9 @@ func TestScansThatAreNotForThisSale(t *testing.T) {
 			}
 			seen = append(seen, n.Code)
 		}
+		age := time.Duration(0)
 		scan := func(text string) {
-			d.Scanned(context.Background(), scanner.Scan{Class: scanner.Classify(text, "", scanner.DefaultWallets())})
+			d.Scanned(context.Background(), scanner.Scan{Class: scanner.Classify(text, "", scanner.DefaultWallets()), At: time.Now().Add(-age)})
 		}
 		scan(payerCode)            // nobody waits
 		begin(t, d, sale.Merchant) // and a QR sale does not either
@@ -76,9 +77,12 @@ func TestScansThatAreNotForThisSale(t *testing.T) {
 		scan("6901234567892")           // a product
 		scan("https://example.com/pay") //
 		scan("2812345678901234567")     // another wallet
-		scan(payerCode)                 // at last
-		scan("134567890123456780")      // and a second customer's
-		if want := "[scan_unexpected scan_unexpected scan_product scan_url scan_other_wallet scan_unexpected]"; fmt.Sprint(seen) != want {
+		age = time.Minute
+		scan(payerCode) // of a customer who has left
+		age = 0
+		scan(payerCode)            // at last
+		scan("134567890123456780") // and a second customer's
+		if want := "[scan_unexpected scan_unexpected scan_product scan_url scan_other_wallet scan_stale scan_unexpected]"; fmt.Sprint(seen) != want {
 			t.Errorf("notices %v, want %s", seen, want)
 		}
 		if _, err := d.Scan(context.Background(), s.ID, "134567890123456780"); err == nil {

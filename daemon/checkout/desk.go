@@ -158,6 +158,10 @@ func (d *Desk) Refund(ctx context.Context, id sale.ID, m money.Money, by, why st
 	return s, s.Facts == before.Facts, nil
 }
 
+// staleScan is the age at which a scan no longer belongs to the sale on the
+// counter: whoever held it out may have left.
+const staleScan = 5 * time.Second
+
 // Scanned takes what a scanner read. A payer's code goes to the sale that waits
 // for one; everything else is explained to the cashier and touches nothing.
 func (d *Desk) Scanned(ctx context.Context, scan scanner.Scan) {
@@ -165,6 +169,9 @@ func (d *Desk) Scanned(ctx context.Context, scan scanner.Scan) {
 		return
 	}
 	code, err := d.payerCode(scan.Class)
+	if err == nil && !scan.At.IsZero() && time.Since(scan.At) > staleScan {
+		err = errStaleScan
+	}
 	if err == nil {
 		if id, ok := d.awaiting(); ok {
 			_, err = d.charge(ctx, id, code)

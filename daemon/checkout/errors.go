@@ -25,6 +25,7 @@ func (e *Error) Problem() (status int, code, message, hint string) {
 // The refusals that need no details.
 var (
 	errNobodyWaits = &Error{409, "scan_unexpected", "a payment code was scanned but no sale waits for one", "type the amount first, then scan"}
+	errStaleScan   = &Error{409, "scan_stale", "a payment code was scanned a while ago and was not used", "scan it again"}
 	errCodeHeld    = &Error{409, "scan_in_progress", "this sale is being charged with a code already", "wait for its outcome"}
 	errStopping    = &Error{503, "stopping", "the till is being stopped", "try again in a few seconds; nothing was charged"}
 )
