@@ -177,6 +177,11 @@ func errorAnswers() []heardCase {
 		{"missing resource", sale.Query, bare(e(404, "RESOURCE_NOT_EXISTS", 0)), sale.Missing, ""},
 		{"missing by number", sale.Query, e(400, "INVALID_REQUEST", 268512771), sale.Missing, ""},
 		{"missing, forged", sale.Query, forged(e(404, "ORDER_NOT_EXIST", 0)), sale.Unclear, "answer_unverified"},
+		{"missing, signature stripped", sale.Query, script{status: 404, body: errJSON("ORDER_NOT_EXIST"), mangle: func(h http.Header, body []byte) bool {
+			seal(h, providerKey(), testKeyID, time.Now(), body)
+			h.Del("Wechatpay-Signature")
+			return true
+		}}, sale.Unclear, "answer_unverified"},
 		{"a bare 404", sale.Query, script{status: 404, body: "404 page not found", mangle: unsignedAnswer}, sale.Unclear, "answer_unknown"},
 		{"query parameter", sale.Query, e(400, "PARAM_ERROR", 268435461), sale.Unclear, "request_refused"},
 		{"query 500 not exist", sale.Query, e(500, "ORDER_NOT_EXIST", 0), sale.Unclear, "provider_trouble"},
@@ -222,6 +227,19 @@ func TestEveryAnswer(t *testing.T) {
 	}
 	if log := book.String(); strings.Contains(log, testCode) || strings.Contains(log, "\x1b") || strings.Contains(log, "Tea") || !strings.Contains(log, "level=ERROR") {
 		t.Errorf("the log says\n%s", log)
+	}
+}
+
+// A failed payment keeps the reason that the charge's own answer gave.
+func TestFailureKeepsItsReason(t *testing.T) {
+	s := testSale(sale.Payer)
+	for code, want := range map[string]string{"": "payment_failed", "not_enough": "not_enough", "no_network": "payment_failed"} {
+		if s.Why = nil; code != "" {
+			s.Why = &sale.Reason{Code: code, Message: "m"}
+		}
+		if got := failure(s); got.Code != want {
+			t.Errorf("after %q it failed because of %s", code, got)
+		}
 	}
 }
 

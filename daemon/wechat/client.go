@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -239,6 +240,25 @@ func (c *Client) report(ctx context.Context, step sale.Step, a Answer, ev sale.E
 		add("unverified", a.Unverified.Error())
 	}
 	c.log.LogAttrs(ctx, level, "wechat call", attrs...)
+}
+
+// Probe asks about an order that cannot exist. A till does so when it starts:
+// what is wrong with the network, the keys or the clock shows before a payer
+// stands there, and a wrong clock is corrected by it.
+func (c *Client) Probe(ctx context.Context) error {
+	path := pathOrder + "QRPOSD-PROBE?mchid=" + url.QueryEscape(c.conf.MchID)
+	a := c.Call(ctx, sale.NewRequest(http.MethodGet, path, nil, sale.PayerCode{}))
+	if a.Lost != nil {
+		return fmt.Errorf("wechat: %s: %w", whyNoNetwork.Message, a.Lost)
+	}
+	r := readRefusal(a.Header, a.Body)
+	switch {
+	case !a.signed() && !a.unsigned():
+		return fmt.Errorf("wechat: %s: %w", whyUnverified.Message, a.Unverified)
+	case r.code != codeNoOrder && r.code != codeNoResource:
+		return fmt.Errorf("wechat: %s: %d %s", trouble(a.Status, r.code).Message, a.Status, r.said)
+	}
+	return nil
 }
 
 // Notice verifies and opens a notification. It is no proof of anything to a

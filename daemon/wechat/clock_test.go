@@ -53,6 +53,34 @@ func TestClockIsLearnt(t *testing.T) {
 	}
 }
 
+// Probing a provider puts the clock right before the first payer comes.
+func TestProbe(t *testing.T) {
+	truth := func() time.Time { return time.Now().Add(time.Hour) }
+	p := clockedProvider(t, errJSON("ORDER_NOT_EXIST"), truth, func() string { return truth().UTC().Format(http.TimeFormat) })
+	c, _ := testClient(t, testConfig(t, p.URL), time.Now)
+	if err := c.Probe(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if d, known := c.Skew(); !known || (d-time.Hour).Abs() > 3*time.Second {
+		t.Errorf("skew %s, %t", d, known)
+	}
+	for want, s := range map[string]script{
+		"could not be verified": {status: 404, body: errJSON("ORDER_NOT_EXIST"), mangle: signedBy(true, testKeyID, 0)},
+		"merchant key is wrong": {status: 401, body: errJSON("SIGN_ERROR"), mangle: unsignedAnswer},
+		"a problem of its own":  {status: 502, body: "<html>", mangle: unsignedAnswer},
+	} {
+		p.say(s)
+		c, _ := testClient(t, testConfig(t, p.URL), time.Now)
+		if err := c.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	c, _ = testClient(t, testConfig(t, closedPort(t)), time.Now)
+	if err := c.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "no connection") {
+		t.Error(err)
+	}
+}
+
 // A charge whose signature is refused is not sent again; the next call is right.
 func TestChargeIsNotRetriedForTheClock(t *testing.T) {
 	truth := func() time.Time { return time.Now().Add(time.Hour) }

@@ -34,12 +34,14 @@ const (
 	testTxn   = "4200001234202611250000000001"
 )
 
-// The keys of the two sides, made once: RSA keys are slow to make.
-var (
-	merchantKey = sync.OnceValue(newKey)
-	providerKey = sync.OnceValue(newKey)
-	strangerKey = sync.OnceValue(newKey)
-)
+// testKeys are the merchant's, the provider's and a stranger's.
+//
+// budget: RSA keys are slow to make; these are made once and never changed
+var testKeys = sync.OnceValue(func() [3]*rsa.PrivateKey { return [3]*rsa.PrivateKey{newKey(), newKey(), newKey()} })
+
+func merchantKey() *rsa.PrivateKey { return testKeys()[0] }
+func providerKey() *rsa.PrivateKey { return testKeys()[1] }
+func strangerKey() *rsa.PrivateKey { return testKeys()[2] }
 
 func newKey() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -222,6 +224,9 @@ func checkRequest(t testing.TB, r *http.Request, body []byte) {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s\n", r.Method, r.RequestURI, f["timestamp"], f["nonce_str"], body))
 	if err := rsa.VerifyPKCS1v15(&merchantKey().PublicKey, crypto.SHA256, sum[:], sig); err != nil {
 		t.Errorf("%s %s: %v", r.Method, r.RequestURI, err)
+	}
+	if r.Method == http.MethodGet && (len(body) > 0 || len(r.TransferEncoding) > 0) {
+		t.Errorf("a GET with a body of %d bytes, %v", len(body), r.TransferEncoding)
 	}
 	if len(f["nonce_str"]) != 32 || f["mchid"] != testMch || f["serial_no"] == "" || r.Header.Get("Idempotency-Key") != "" {
 		t.Errorf("headers %v", r.Header)

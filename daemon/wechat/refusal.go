@@ -137,7 +137,7 @@ var orderRefusals = map[string]sale.Reason{
 
 // What is told while the outcome is open, and what an answer comes down to.
 var (
-	whyPaying     = sale.Reason{Code: "payer_confirming", Message: "the customer is confirming the payment on the telephone"}
+	whyPaying     = sale.Reason{Code: "payer_confirming", Message: "the customer is confirming the payment on the phone"}
 	whyNoNetwork  = sale.Reason{Code: "no_network", Message: "there is no connection to WeChat Pay"}
 	whyNoAnswer   = sale.Reason{Code: "no_answer", Message: "WeChat Pay has not answered"}
 	whyUnverified = sale.Reason{Code: "answer_unverified", Message: "the answer of WeChat Pay could not be verified"}

@@ -1,6 +1,8 @@
 package wechat
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +104,27 @@ func TestStoredChargeIsNotSent(t *testing.T) {
 	ev := c.Do(t.Context(), testStep(sale.Charge), testSale(sale.Payer), stored)
 	if ev.Kind != sale.Unclear || whyOf(ev) != "request_unsendable" || len(p.requests()) != 0 {
 		t.Errorf("%s %v after %d requests", ev.Kind, ev.Why, len(p.requests()))
+	}
+}
+
+// net/http may send a body again only if it can get it again.
+func TestBodyIsSentOnce(t *testing.T) {
+	base, err := url.Parse("https://api.mch.weixin.qq.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newHTTPRequest(t.Context(), "POST", base, pathCodepay, []byte("{}"))
+	if err != nil || r.GetBody != nil || r.ContentLength != 2 || r.URL.String() != "https://api.mch.weixin.qq.com/v3/pay/transactions/codepay" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	r, err = newHTTPRequest(t.Context(), "GET", base, "/v3/a%2Fb?mchid=1", nil)
+	if err != nil || r.Body == nil || r.Body == http.NoBody || r.URL.RequestURI() != "/v3/a%2Fb?mchid=1" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, target := range []string{"", "v3/x", "http://[", "/\x7f"} {
+		if r, err := newHTTPRequest(t.Context(), "GET", base, target, nil); err == nil {
+			t.Errorf("%q became %s", target, r.URL)
+		}
 	}
 }
 

@@ -82,19 +82,19 @@ func v2Config(t testing.TB, urls ...string) Config {
 	return conf
 }
 
-func TestEveryV2Answer(t *testing.T) {
-	p := newProvider(t, nil)
-	c, book := testClient(t, v2Config(t, p.URL), time.Now)
+type v2Case struct {
+	name string
+	do   sale.Action
+	f    map[string]string
+	want sale.Kind
+	why  string
+}
+
+func v2Cases() []v2Case {
 	forged := v2Answer()
 	forged["sign"] = strings.Repeat("0", 64)
 	refund := func(state string) map[string]string { return v2Answer("refund_status_0", state) }
-	for _, tt := range []struct {
-		name string
-		do   sale.Action
-		f    map[string]string
-		want sale.Kind
-		why  string
-	}{
+	return []v2Case{
 		{"paid", sale.Charge, v2Answer(), sale.Received, ""},
 		{"paid, currency left out", sale.Charge, v2Answer("fee_type", ""), sale.Received, ""},
 		{"forged", sale.Charge, forged, sale.Unclear, "answer_unverified"},
@@ -129,6 +129,7 @@ func TestEveryV2Answer(t *testing.T) {
 		{"failed", sale.Query, v2Answer("trade_state", "PAYERROR"), sale.PayFailed, "payment_failed"},
 		{"missing", sale.Query, v2Error("ORDERNOTEXIST"), sale.Missing, ""},
 		{"reversed", sale.Reverse, v2Answer(), sale.TakenBack, ""},
+		{"reversed for another", sale.Reverse, v2Answer("mch_id", "1900000110"), sale.Unclear, "answer_mismatch"},
 		{"recalled", sale.Reverse, v2Answer("recall", "Y"), sale.Unclear, "provider_trouble"},
 		{"no recall", sale.Reverse, v2Answer("recall", ""), sale.Unclear, "provider_trouble"},
 		{"paying", sale.Reverse, v2Error("USERPAYING"), sale.Unclear, "payer_confirming"},
@@ -143,7 +144,13 @@ func TestEveryV2Answer(t *testing.T) {
 		{"closed", sale.QueryRefund, refund("REFUNDCLOSE"), sale.RefundFailed, "refund_failed"},
 		{"by hand", sale.QueryRefund, refund("CHANGE"), sale.RefundFailed, "refund_failed"},
 		{"missing", sale.QueryRefund, v2Error("REFUNDNOTEXIST"), sale.Missing, ""},
-	} {
+	}
+}
+
+func TestEveryV2Answer(t *testing.T) {
+	p := newProvider(t, nil)
+	c, book := testClient(t, v2Config(t, p.URL), time.Now)
+	for _, tt := range v2Cases() {
 		t.Run(string(tt.do)+" "+tt.name, func(t *testing.T) {
 			p.say(script{status: 200, body: xmlOf(tt.f), mangle: unsignedAnswer})
 			ev := take(t, c, tt.do)
