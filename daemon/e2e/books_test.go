@@ -60,6 +60,13 @@ func compare(till string, baskets []*basket, mine map[sale.ID]api.Sale, theirs b
 		a.find("%d sales were rung up and the till has %d", rung, len(mine))
 	}
 	a.strangers()
+	broken := 0
+	for _, c := range theirs.Orders {
+		broken += len(c.Violations)
+	}
+	if len(theirs.Violations) > broken {
+		a.find("rules of the provider are broken beside any order: %+v", theirs.Violations)
+	}
 	if theirs.Refused > 0 {
 		a.find("the provider turned away %d requests for their signature", theirs.Refused)
 	}
@@ -87,10 +94,10 @@ func (a *auditor) basket(b *basket) {
 
 // sale gives the till's own word on the money it has of one sale.
 func (a *auditor) sale(r *ring, v api.Sale) int64 {
-	net, own, given := int64(0), int64(0), int64(0)
+	net, own, given, paid := int64(0), int64(0), int64(0), false
 	for _, at := range v.History.Attempts {
 		if at.End == sale.EndPaid {
-			own += v.Amount.Minor
+			own, paid = own+v.Amount.Minor, true
 		}
 		if c, ok := a.orders[at.OrderNo]; ok {
 			net += c.Net
@@ -115,6 +122,9 @@ func (a *auditor) sale(r *ring, v api.Sale) int64 {
 	}
 	if r.handed && net != v.Amount.Minor-given {
 		a.find("%s was called paid, the goods are gone, and of the money there is %d", v.ID, net)
+	}
+	if r.unpaid && paid {
+		a.find("%s was said to have taken nothing and was paid: %+v", v.ID, v.History)
 	}
 	if told := v.State == sale.Paid.String() || v.State == sale.PartRefunded.String(); told != (net > 0) {
 		a.find("%s is %s with %d at the provider", v.ID, v.State, net)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"qrposd/daemon/api"
@@ -50,13 +51,16 @@ type ring struct {
 	cancelled bool
 	handed    bool // the till said "paid" and the goods went over the counter
 	doubt     bool // it was in doubt at the last look
+	unpaid    bool // the last word on it was that no money was taken
 }
 
 func newBasket(flow sale.Flow, fen int64, w wish) *basket {
 	return &basket{flow: flow, fen: fen, wish: w, payer: "payer-" + rand.Text()}
 }
 
-func (b *basket) String() string { return fmt.Sprintf("%s %s %s to %s", b.flow, b.amount(b.fen), b.payer, b.wish) }
+func (b *basket) String() string {
+	return fmt.Sprintf("%s %s %s to %s", b.flow, b.amount(b.fen), b.payer, b.wish)
+}
 
 func (b *basket) amount(fen int64) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
 
@@ -139,6 +143,7 @@ func (s *shift) read(b *basket, r *ring, v api.Sale) {
 	}
 	r.doubt = doubt
 	r.handed = r.handed || v.State == sale.Paid.String()
+	r.unpaid = v.Rests() && strings.HasPrefix(v.Says.Advice.En, "No money was taken.")
 }
 
 func (s *shift) wantsToPay(b *basket) bool {

@@ -64,7 +64,7 @@ var patient = edit{"timing", `reverse_earliest = "25s"`}
 // shift opens nothing yet: the till has a name and an empty disk.
 func (st *street) shift(t testing.TB, exe string, edits ...edit) *shift {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	addr := st.addrs.next()
 	id := fmt.Sprintf("K%03d", st.addrs.last.Load())
@@ -244,11 +244,11 @@ func (s *shift) finish() {
 	s.d.check()
 }
 
-// audit waits for rest and lists what the books disagree about.
+// audit waits for rest, which is as far away as the last rung of a ladder, and lists what the books disagree about.
 func (s *shift) audit() []string {
 	s.t.Helper()
 	s.people.Wait()
-	if err := s.rest(40 * time.Second); err != nil {
+	if err := s.rest(90 * time.Second); err != nil {
 		return []string{err.Error()}
 	}
 	mine, err := s.all()
