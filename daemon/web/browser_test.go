@@ -15,6 +15,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// patience is for a machine that builds something else at the same time.
+const patience = 20 * time.Second
+
 var shots = flag.String("shots", "", "directory that keeps the screenshots")
 
 // program finds a program that a test cannot do without.
@@ -115,7 +118,7 @@ func (b *browser) see(selector, text string) {
 	b.t.Helper()
 	js := fmt.Sprintf(`(() => { const e = document.querySelector(%q); return e && e.checkVisibility() ? e.innerText || e.value || '' : '(hidden)' })()`, selector)
 	got := ""
-	for range 300 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if got = eval[string](b, js); strings.Contains(got, text) && (text != "" || got == "") {
 			return
 		}
@@ -128,7 +131,7 @@ func (b *browser) see(selector, text string) {
 // until waits for a condition in the page.
 func (b *browser) until(js string) {
 	b.t.Helper()
-	for range 300 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if eval[bool](b, js) {
 			return
 		}

@@ -114,10 +114,10 @@ func TestUncertainCharge(t *testing.T) {
 	shop.mu.Unlock()
 	b.wedge("134567890123456780") // a fresh code, for the same sale
 	b.see("#headline", "Charging")
-	shop.apply(t, id, sale.Event{Kind: sale.ChargeRefused, Why: &sale.Reason{Code: "NOT_ENOUGH", Message: "余额不足"}})
-	shop.apply(t, id, sale.Event{Kind: sale.Concluded, Why: &sale.Reason{Code: "NOT_ENOUGH", Message: "余额不足"}})
+	shop.apply(t, id, sale.Event{Kind: sale.ChargeRefused, Why: &sale.Reason{Code: "not_enough", Message: "余额不足"}})
+	shop.apply(t, id, sale.Event{Kind: sale.Concluded, Why: &sale.Reason{Code: "not_enough", Message: "余额不足"}})
 	b.see("#headline", "Not paid")
-	b.see("#why", "balance is too low")
+	b.see("#why", "balance or card does not cover")
 	b.fits()
 	b.shot("declined")
 	b.press("#new")
@@ -299,7 +299,7 @@ func TestLostAnswers(t *testing.T) {
 	b.see("#headline", "Withdrawing")
 	shop.apply(t, shop.newest(t, 2), sale.Event{Kind: sale.CloseIntended}, sale.Event{Kind: sale.Closed})
 	b.see("#headline", "Cancelled")
-	b.until(`window.taken`)
+	b.until(`window.taken === true`)
 	b.see("#headline", "Cancelled")
 	if len(shop.ids) != 2 {
 		t.Errorf("%d sales", len(shop.ids))
