@@ -100,7 +100,7 @@ function drawLink(l) {
 function drawScanner(s) {
   scanner = s;
   $("plug").hidden = !s;
-  if (s) $("plug").textContent = s.plugged ? "Unplug the scanner" : "Plug it in again";
+  if (s) $("plug").textContent = s.plugged ? "Unplug scanner" : "Plug it in";
   $("hold").disabled = !code || !s?.plugged;
   if (!s) $("hold").textContent = "No scanner attached";
 }
@@ -168,7 +168,7 @@ for (const b of document.querySelectorAll("[data-action]")) {
 const faults = await api("GET", "faults");
 $("faults").tBodies[0].replaceChildren(...faults.sort((a, b) => a.tail - b.tail).map((f) => {
   const tr = el("tr");
-  tr.append(el("td", String(f.tail).padStart(2, "0"), { class: "n" }), el("td", f.name), el("td", f.amount_ops.join(" ")), el("td", f.what), el("td", f.ends));
+  tr.append(el("td", String(f.tail).padStart(2, "0"), { class: "n" }), el("td", f.name), el("td", f.amount_ops.length === 5 ? "money" : f.amount_ops.join(", ")), el("td", f.what), el("td", f.ends));
   return tr;
 }));
 // One question after the other: a slow answer must not pile up more.
