@@ -18,6 +18,12 @@ func (e *Error) Error() string {
 	return e.Message + ": " + e.Err.Error()
 }
 
+// Problem gives the error's parts to the API. The status is the one of HTTP; what
+// lies behind the error is for the log.
+func (e *Error) Problem() (status int, code, message, hint string) {
+	return statuses[e.Code], e.Code, e.Message, e.Hint
+}
+
 // Unwrap is what lies behind e.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -40,6 +46,13 @@ var (
 	ErrCorrupt      = &Error{Code: "store_corrupt", Message: "the file is damaged", Hint: "keep it, restore the latest backup, and compare with the provider; the file was not touched"}
 	ErrAccess       = &Error{Code: "store_access", Message: "the file cannot be used", Hint: "check that it and its directory belong to the user that runs the till"}
 )
+
+// statuses are the HTTP statuses of the refusals. 503 asks to try again when the
+// till is back, 500 sends for somebody.
+var statuses = map[string]int{
+	ErrNotFound.Code: 404, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
+	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500,
+}
 
 // because is e with what lies behind it.
 func (e *Error) because(err error) *Error {
