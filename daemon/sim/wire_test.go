@@ -109,7 +109,8 @@ func TestAnswersAreSignedWithTheKeyAskedFor(t *testing.T) {
 	}
 }
 
-// The official SDK's published vector pins the message format: this test's own signer is not the only witness.
+// The message is written out here byte by byte, in the documented order with the closing LF; the fields of the header
+// come in another order than the other tests send, because their order is free.
 func TestSignedMessageIsTheDocumentedOne(t *testing.T) {
 	k, err := sharedKeys()
 	if err != nil {
