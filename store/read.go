@@ -108,7 +108,7 @@ func (db *DB) Stats() (st Stats) {
 		st = Stats{
 			Commits: db.state.commits.Load(), Sales: tx.Bucket(begunBucket).Sequence(), Entries: head.Seq, Head: head.Link.String(),
 			Bytes: tx.Size(), Budget: db.budget.max, FreePages: tx.DB().Stats().FreePageN,
-			Accepting: !db.state.doubt.Load() && db.budget.admits(tx) && db.ballast.intact(),
+			Accepting: !db.state.doubt.Load() && !db.state.full.Load() && db.budget.admits(tx) && db.ballast.intact(),
 		}
 		return err
 	})

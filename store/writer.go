@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -33,6 +34,7 @@ type request struct {
 type state struct {
 	commits atomic.Uint64
 	doubt   atomic.Bool // a commit failed; nothing is accepted any more
+	full    atomic.Bool // the disk had no room for the last new sale
 }
 
 // write hands a plan to the writer and waits for its outcome. Once the writer
@@ -94,6 +96,9 @@ func (db *DB) commit(batch []*request) {
 	var failed *failure
 	switch {
 	case err == nil:
+		if slices.ContainsFunc(batch, func(r *request) bool { return r.sale && r.wrote }) {
+			db.state.full.Store(false)
+		}
 	case errors.As(err, &failed):
 		db.state.doubt.Store(true)
 		settle(batch, ErrInDoubt.because(err))
@@ -115,6 +120,9 @@ func (db *DB) noRoom(r *request, err error) {
 	r.err = ErrFull.because(err)
 	if !r.sale {
 		r.err = &Error{ErrFull.Code, "there is no room to record this", "free disk space and try again; nothing was recorded", err}
+	}
+	if r.sale {
+		db.state.full.Store(true)
 	}
 	if r.sale || !db.ballast.release() {
 		db.opts.Log.Error("no room for a commit", "op", r.op, "err", err)
