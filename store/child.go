@@ -14,9 +14,10 @@ import (
 // CheckInChild has another process check a file before this one opens it, by
 // running "exe check -q path": a damaged page can end the process that meets it
 // with a signal that nobody can catch. What the page cache holds of the file is
-// dropped first. A file that does not exist yet is fine.
+// dropped first. A file that is not there yet is fine; one that is in use, newer
+// or not a store is told from a damaged one before the child is asked.
 func CheckInChild(ctx context.Context, exe, path string) error {
-	if err := header(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := inspect(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -60,18 +59,11 @@ func openFile(path string, readOnly bool, maxSize int64) (*bbolt.DB, error) {
 }
 
 // inspect says which layout a file has, without changing a byte of it: the file
-// may be anything. What the page cache holds of it is dropped first, because
-// after a failed write the cache and the disk may differ, and only the disk counts.
+// may be anything.
 func inspect(path string) (version int, err error) {
-	if err := header(path); err != nil {
+	if err := examine(path, (*structure).shallow); err != nil {
 		return 0, err
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ErrCorrupt.becausef("%v", r)
-		}
-	}()
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a damaged page number leads out of the map
 	db, err := openFile(path, true, 0)
 	if err != nil {
 		return 0, err
@@ -84,27 +76,15 @@ func inspect(path string) (version int, err error) {
 	return version, err
 }
 
-// The header pages of bbolt: after a page header of 16 bytes the magic number,
-// version 2, the page size; at 40 the number of pages; at 56 an FNV-64a checksum
-// of what is before it (bbolt, internal/common/meta.go).
-const (
-	boltMagic    = 0xED0CDAED
-	metaAt       = 16
-	metaPages    = metaAt + 40
-	metaChecksum = metaAt + 56
-)
-
-// header keeps bbolt away from files that it would take for its own, or die of:
-// a page beyond the end of a truncated file is not an error but a SIGBUS.
-func header(path string) error {
+// examine keeps bbolt away from files that it would take for its own, or die of.
+// What the page cache holds of the file is dropped first, because after a failed
+// write the cache and the disk may differ, and only the disk counts.
+func examine(path string, walk func(*structure) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return ErrAccess.because(err)
 	}
 	defer f.Close()
-	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
-		return ErrAccess.because(fmt.Errorf("dropping the page cache: %w", err))
-	}
 	info, err := f.Stat()
 	if err != nil {
 		return ErrAccess.because(err)
@@ -115,41 +95,70 @@ func header(path string) error {
 	if info.Size() == 0 {
 		return ErrCorrupt.becausef("it is empty")
 	}
-	pages := make([]byte, 2*pageSize)
-	if n, err := f.ReadAt(pages, 0); err != nil && err != io.EOF {
-		return ErrAccess.because(err)
-	} else if n < len(pages) {
-		clear(pages[n:])
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		return ErrAccess.because(fmt.Errorf("dropping the page cache: %w", err))
 	}
-	return checkHeader(pages, info.Size())
+	s, err := header(f, info.Size())
+	if err != nil {
+		return err
+	}
+	if err := walk(s); err != nil {
+		return ErrCorrupt.because(err)
+	}
+	return nil
 }
 
-func checkHeader(pages []byte, size int64) error {
-	magic, pgid := false, uint64(0)
-	for _, p := range [][]byte{pages[:pageSize], pages[pageSize:]} {
-		if binary.NativeEndian.Uint32(p[metaAt:]) != boltMagic {
+// The header pages of bbolt: after a page header of 16 bytes the magic number, a
+// version, the page size and flags; at 32 the root page, at 48 the page of the
+// free list, the number of pages and of transactions, and at 72 an FNV-64a
+// checksum of all that (bbolt, internal/common/meta.go).
+const (
+	boltMagic    = 0xED0CDAED
+	metaMagic    = 16
+	metaPageSize = 24
+	metaRoot     = 32
+	metaFree     = 48
+	metaPages    = 56
+	metaTx       = 64
+	metaChecksum = 72
+)
+
+// header reads both header pages; the later whole one tells where the rest is.
+func header(f io.ReaderAt, size int64) (*structure, error) {
+	magic, last, pages := false, uint64(0), uint64(0)
+	s := &structure{file: f}
+	for at := range int64(2) {
+		p := make([]byte, pageSize)
+		if _, err := f.ReadAt(p, at*pageSize); err != nil && err != io.EOF {
+			return nil, ErrAccess.because(err)
+		}
+		number := func(at int) uint64 { return binary.NativeEndian.Uint64(p[at:]) }
+		if binary.NativeEndian.Uint32(p[metaMagic:]) != boltMagic {
 			continue
 		}
 		magic = true
 		sum := fnv.New64a()
-		sum.Write(p[metaAt:metaChecksum])
-		if sum.Sum64() != binary.NativeEndian.Uint64(p[metaChecksum:]) {
+		sum.Write(p[metaMagic:metaChecksum])
+		if sum.Sum64() != number(metaChecksum) {
 			continue
 		}
-		if n := binary.NativeEndian.Uint32(p[metaAt+8:]); n != pageSize {
-			return ErrForeign.becausef("its pages have %d bytes, a store's have %d", n, pageSize)
+		if n := binary.NativeEndian.Uint32(p[metaPageSize:]); n != pageSize {
+			return nil, ErrForeign.becausef("its pages have %d bytes, a store's have %d", n, pageSize)
 		}
-		pgid = max(pgid, binary.NativeEndian.Uint64(p[metaPages:]))
+		if tx := number(metaTx); tx >= last {
+			last, pages, s.root, s.free = tx, number(metaPages), number(metaRoot), number(metaFree)
+		}
 	}
 	switch {
 	case !magic:
-		return ErrForeign.becausef("it is not a bbolt file")
-	case pgid == 0:
-		return ErrCorrupt.becausef("both of its headers are damaged")
-	case pgid > uint64(size)/pageSize:
-		return ErrCorrupt.becausef("it is cut off: %d bytes of at least %d", size, pgid*pageSize)
+		return nil, ErrForeign.becausef("it is not a bbolt file")
+	case pages == 0:
+		return nil, ErrCorrupt.becausef("both of its headers are damaged")
+	case pages > uint64(size)/pageSize:
+		return nil, ErrCorrupt.becausef("it is cut off: %d bytes of at least %d", size, pages*pageSize)
 	}
-	return nil
+	s.seen = make([]bool, pages)
+	return s, nil
 }
 
 // create makes a new file: whole, synced and only then under its name.

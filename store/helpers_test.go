@@ -2,14 +2,18 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
@@ -38,13 +42,31 @@ func check(path string) int {
 	return 0
 }
 
+// exe is a program that runs this test binary. Under an emulator the kernel does
+// not know how to run it, so that is a script which does.
 func exe(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return runnable(t, path, t.TempDir())
+}
+
+func runnable(t testing.TB, path, dir string) string {
+	t.Helper()
+	if err := exec.Command(path, "-test.run=^$").Run(); !errors.Is(err, unix.ENOEXEC) {
+		return path
+	}
+	emulator, ok := map[string]string{"arm": "qemu-arm-static", "arm64": "qemu-aarch64-static"}[runtime.GOARCH]
+	if !ok {
+		t.Fatalf("this machine does not run %s", runtime.GOARCH)
+	}
+	script := filepath.Join(dir, "run")
+	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec %s %s \"$@\"\n", emulator, path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return script
 }
 
 var cny = money.Money{Minor: 1280, Currency: "CNY"}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -72,11 +71,8 @@ func zeroFill(f *os.File, size int64) error {
 	return nil
 }
 
-// release gives the blocks back and says whether there were any. A file system
+// release gives the blocks back and says whether it did. A file system
 // with a journal hands out freed blocks only once the deletion is on disk.
 func (b ballast) release() bool {
-	if err := os.Remove(b.path); err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	return syncDir(filepath.Dir(b.path)) == nil
+	return os.Remove(b.path) == nil && syncDir(filepath.Dir(b.path)) == nil
 }

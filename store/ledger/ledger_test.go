@@ -205,8 +205,8 @@ func FuzzVerify(f *testing.F) {
 	f.Add(uint64(2), []byte("{}"))
 	f.Add(uint64(3), append(make([]byte, 32), `{"sale":"S2","state":"paid"}`...))
 	f.Add(uint64(9), []byte{})
+	db := journal(f, 3)
 	f.Fuzz(func(t *testing.T, seq uint64, payload []byte) {
-		db := journal(t, 3)
 		rollback := errors.New("not kept")
 		err := db.Update(func(tx *bbolt.Tx) error {
 			key := seqKey(seq)
