@@ -152,12 +152,15 @@ func (s *shift) wantsToPay(b *basket) bool {
 
 // help does what an open sale waits for.
 func (s *shift) help(b *basket, r *ring, v api.Sale) error {
-	first := len(b.rings) == 1
+	regrets := b.wish == toCancel || b.wish == toRing && len(b.rings) == 1
+	shown := v.QR != nil || b.flow == sale.Payer // before that there is nothing to regret
 	switch {
-	case (b.wish == toCancel || b.wish == toRing && first) && !r.cancelled && v.Can.Cancel && v.State != sale.Ordering.String():
+	case regrets && shown && !r.cancelled && v.Can.Cancel:
 		return s.cancel(b, r, v)
 	case v.QR != nil && s.wantsToPay(b):
-		return s.pay(b, v.QR.Text)
+		s.phone(b, v.QR.Text, "pay")
+	case v.QR != nil && !b.paidPhone: // whoever looks at it is who pays it, if at all
+		s.phone(b, v.QR.Text, "")
 	case v.Can.Scan && s.wantsToPay(b):
 		return s.scan(b, r)
 	}
@@ -170,10 +173,8 @@ func (s *shift) cancel(b *basket, r *ring, v api.Sale) error {
 	if v.Can.Scan && r.scans == 0 {
 		return s.scan(b, r)
 	}
-	if v.QR != nil && b.pause > 0 && !b.paidPhone { // somebody paid while the cashier reached for the button
-		if err := s.pay(b, v.QR.Text); err != nil {
-			return err
-		}
+	if v.QR != nil && !b.paidPhone { // some pay while the cashier reaches for the button
+		s.phone(b, v.QR.Text, map[bool]string{true: "pay", false: ""}[b.pause > 0])
 	}
 	_, err := s.insist(func(ctx context.Context, c *api.Client) (api.Sale, error) { return c.Cancel(ctx, r.id, "") })
 	r.cancelled = true
@@ -221,15 +222,14 @@ func (s *shift) scan(b *basket, r *ring) error {
 	return nil
 }
 
-// pay holds the customer's telephone to the screen. A code that died meanwhile
-// is the telephone's to refuse.
-func (s *shift) pay(b *basket, text string) error {
+// phone holds the customer's telephone to the screen. A code that died
+// meanwhile is the telephone's to refuse; the next look says what is to be done.
+func (s *shift) phone(b *basket, text, action string) {
 	var res struct {
 		State string `json:"state"`
 	}
-	err := s.o.ask(http.MethodPost, "/sim/phone/scan", map[string]any{"code_url": text, "action": "pay", "payer": b.payer}, &res)
+	err := s.o.ask(http.MethodPost, "/sim/phone/scan", map[string]any{"code_url": text, "action": action, "payer": b.payer}, &res)
 	b.paidPhone = err == nil && res.State == "SUCCESS"
-	return nil //nolint:nilerr // the next look says what is to be done
 }
 
 // refund promises money back until the till has acknowledged it.
