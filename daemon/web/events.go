@@ -74,7 +74,7 @@ type stream struct {
 	conn     *http.ResponseController
 	after    uint64
 	patience time.Duration // with a reader that does not read
-	health   api.Health
+	health   [5]api.Level  // as it was told last
 	buf      bytes.Buffer
 }
 
@@ -157,10 +157,11 @@ func (st *stream) note(e *sale.Entry, sales map[sale.ID]api.Sale) error {
 // noteHealth has no id: the reader's place in the journal is not moved by it.
 func (st *stream) noteHealth(anyway bool) {
 	h := st.Health()
-	if h == st.health && !anyway {
+	now := [...]api.Level{h.Store.Level, h.Network.Level, h.Gateway.Level, h.Scanner.Level, h.Clock.Level} // the details change all the time
+	if now == st.health && !anyway {
 		return
 	}
-	st.health = h
+	st.health = now
 	st.message("health", st.state(h, st.after))
 }
 

@@ -31,7 +31,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	defer s.recover(w, r)
+	defer s.survive(w, r)
 
 	if p := s.refuse(r); p != nil {
 		h.Set("Connection", "close") // and the rest of the request is not read
@@ -150,8 +150,8 @@ func (a *headOnly) Header() http.Header         { return a.header }
 func (a *headOnly) WriteHeader(status int)      { a.status = status }
 func (a *headOnly) Write(b []byte) (int, error) { return len(b), nil }
 
-// recover keeps one broken request from being a broken till.
-func (s *Server) recover(w http.ResponseWriter, r *http.Request) {
+// survive keeps one broken request from being a broken till.
+func (s *Server) survive(w http.ResponseWriter, r *http.Request) {
 	v := recover()
 	if v == nil {
 		return

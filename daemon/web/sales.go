@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -176,7 +177,7 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 
 // about adds to a problem the sale that exists in spite of it.
 func about(at string, err error) error {
-	if p, ok := err.(*api.Problem); ok { //nolint:errorlint // fail returns nothing else
+	if p, ok := errors.AsType[*api.Problem](err); ok {
 		p.Instance = at
 	}
 	return err
@@ -230,20 +231,20 @@ func (s *Server) cancel(ctx context.Context, in *cancelInput) (*saleOutput, erro
 	if in.Body != nil {
 		by = in.Body.Operator
 	}
-	return s.answer(ctx)(s.Till.Cancel(ctx, in.ID, by))
+	v, err := s.Till.Cancel(ctx, in.ID, by)
+	return s.answer(ctx, v, err)
 }
 
 func (s *Server) scan(ctx context.Context, in *scanInput) (*saleOutput, error) {
-	return s.answer(ctx)(s.Till.Scan(ctx, in.ID, in.Body.Code))
+	v, err := s.Till.Scan(ctx, in.ID, in.Body.Code)
+	return s.answer(ctx, v, err)
 }
 
-func (s *Server) answer(ctx context.Context) func(sale.Sale, error) (*saleOutput, error) {
-	return func(v sale.Sale, err error) (*saleOutput, error) {
-		if err != nil {
-			return nil, s.fail(ctx, err)
-		}
-		return &saleOutput{s.view(v)}, nil
+func (s *Server) answer(ctx context.Context, v sale.Sale, err error) (*saleOutput, error) {
+	if err != nil {
+		return nil, s.fail(ctx, err)
 	}
+	return &saleOutput{s.view(v)}, nil
 }
 
 func (s *Server) refund(ctx context.Context, in *refundInput) (*createdOutput, error) {

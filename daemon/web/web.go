@@ -66,7 +66,7 @@ type Options struct {
 	Book     Book
 	Clock    Clock
 	Plan     sale.Plan
-	Health   func() api.Health
+	Health   func() api.Health // called by many at once, often
 	Backup   func(context.Context) (api.Backup, error)
 	Log      *slog.Logger
 	Name     string         // which till this is

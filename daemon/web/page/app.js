@@ -52,22 +52,22 @@ function put(s) {
 async function act(what, ask, unsure = 'unsure') {
   if (busy) return;
   busy = true;
+  const at = shown;
+  const arrive = (sale) => {
+    put(sale);
+    if (shown === at) show(sale.id); // unless the cashier has gone on meanwhile
+  };
   if (click?.what !== what) click = { what, key: newKey() };
   tell('');
   render();
   try {
     const s = await ask(click.key);
     click = null;
-    put(s);
-    show(s.id);
+    arrive(s);
   } catch (e) {
     if (e instanceof Problem) {
       click = null;
-      const id = e.instance?.split('/').pop();
-      if (id) {
-        put(await call('GET', e.instance));
-        show(id);
-      }
+      if (e.instance) await call('GET', e.instance).then(arrive, () => {}); // it comes as an event, too
       tell(e.text ? say(e.text) : e.detail);
     } else {
       tell(t(unsure));
