@@ -292,6 +292,7 @@ func TestOptions(t *testing.T) {
 		"a long till":     func(o *store.Options) { o.Till = "123456789" },
 		"a till in small": func(o *store.Options) { o.Till = "t1" },
 		"no secret":       func(o *store.Options) { o.Secret = nil },
+		"no budget":       func(o *store.Options) { o.MaxSize = 3 << 20 },
 	} {
 		path := newPath(t)
 		if _, err := store.Open(path, options(change)); err == nil {

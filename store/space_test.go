@@ -86,7 +86,7 @@ func TestFileBudget(t *testing.T) {
 // stays right.
 func TestNothingFits(t *testing.T) {
 	db := storetest.MustOpen(t, func(o *store.Options) {
-		o.MaxSize, o.Reserve = 2<<20, 1
+		o.MaxSize, o.Reserve = 3<<20, 1
 		o.Exit = func(int) { t.Error("the process would end for want of space") }
 	})
 	s := begin(t, db, payer())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"regexp"
 	"sync"
@@ -46,6 +47,9 @@ func (o *Options) complete() error {
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 2 << 20
+	}
+	if o.MaxSize > math.MaxInt || o.MaxSize-o.Reserve < 2*allocSize {
+		return fmt.Errorf("store: a budget of %d bytes less a reserve of %d is none", o.MaxSize, o.Reserve)
 	}
 	if o.Hook == nil {
 		o.Hook = func(string) error { return nil }
