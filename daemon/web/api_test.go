@@ -201,6 +201,21 @@ func TestInternalErrorsAreNotTold(t *testing.T) {
 	}
 }
 
+// A fault without a status that there is becomes one of the till's own.
+func TestFaultWithoutAStatus(t *testing.T) {
+	shop := newShop()
+	s := start(t, shop)
+	for _, status := range []int{0, 200, 799} {
+		shop.mu.Lock()
+		shop.broken = &fault{status, "odd", "odd", "odd"}
+		shop.mu.Unlock()
+		res, body := send(t, s.url, request{method: "GET", path: "/v1/sales/X"})
+		if p := problemOf(t, res, body); p.Status != 500 || p.Code != "internal" {
+			t.Errorf("%d: %+v", status, p)
+		}
+	}
+}
+
 func TestSecurityHeaders(t *testing.T) {
 	s := start(t, newShop())
 	for _, path := range []string{"/", "/app.js", "/v1/sales", "/nothing", "/v1/sales/x/qr.svg"} {

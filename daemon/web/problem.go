@@ -39,7 +39,9 @@ func (s *Server) fail(ctx context.Context, err error) error {
 	case errors.As(err, &told):
 		return told
 	case errors.As(err, &knows):
-		return api.NewProblem(knows.Problem())
+		if p := api.NewProblem(knows.Problem()); p.Title != "" && p.Status >= 400 { // a status that there is
+			return p
+		}
 	case errors.As(err, &refusal):
 		return refused(refusal)
 	case errors.As(err, &bad):
