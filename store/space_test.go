@@ -20,7 +20,7 @@ import (
 func fill(t *testing.T, db *store.DB) (sales []sale.Sale) {
 	t.Helper()
 	n := payer()
-	n.Description = strings.Repeat("tea ", 500)
+	n.Description = strings.Repeat("tea ", 4000)
 	for range 100_000 {
 		s, _, err := db.Begin(t.Context(), n, "session", sale.Once{})
 		if errors.Is(err, store.ErrFull) {
@@ -91,9 +91,10 @@ func TestNothingFits(t *testing.T) {
 	})
 	s := begin(t, db, payer())
 	s = commit(t, db, s.ID, charge(s))
+	long := &sale.Reason{Code: "cashier", Message: strings.Repeat("because ", 4000)}
 	var err error
-	for n := 0; err == nil && n < 100_000; n++ {
-		_, err = db.Commit(t.Context(), s.ID, sale.Event{Kind: sale.CancelRequested}, sale.Once{})
+	for n := 0; err == nil && n < 10_000; n++ {
+		_, err = db.Commit(t.Context(), s.ID, sale.Event{Kind: sale.CancelRequested, Why: long}, sale.Once{})
 	}
 	var full *store.Error
 	if !errors.Is(err, store.ErrFull) || !errors.As(err, &full) || !strings.Contains(full.Hint, "nothing was recorded") {
