@@ -23,6 +23,7 @@ type section struct {
 	entries []entry
 	list    bool // one of several, [[name]]
 	taken   bool // its header was seen
+	full    bool // there were more keys than it takes
 }
 
 // entry is a key, with dots where tables lie inside tables, and its value.
@@ -40,7 +41,7 @@ type value struct {
 }
 
 const (
-	maxFile     = 1 << 20
+	maxFile     = 4 << 20
 	maxSections = 4096
 	maxEntries  = 256
 	maxNesting  = 4
@@ -169,7 +170,8 @@ func (d *document) keyValue(p *unstable.Parser, s *section, prefix string, e *un
 			return
 		}
 	}
-	if len(s.entries) == maxEntries {
+	if len(s.entries) == maxEntries && !s.full {
+		s.full = true
 		d.fault(TooMuch, at, fmt.Sprintf("more than %d keys in a table", maxEntries), "keep rules and nothing else in the file")
 	}
 	if len(s.entries) < maxEntries {

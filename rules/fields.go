@@ -36,6 +36,7 @@ type field struct {
 	words  []string
 	get    func(*Case) (int64, bool)
 	set    func(*Case, int64)
+	num    func(*Case) *Int // of most: spares load a call
 }
 
 const (
@@ -49,9 +50,9 @@ const (
 // the end: a case that was recorded before them keeps its hash, because only
 // what is known goes into it.
 var fields = [nFields]field{
-	{"amount", amount, 1, money.Max, nil, getAmount, setAmount},
-	{"currency", currency, 0, math.MaxInt64, nil, getCurrency, setCurrency},
-	{"flow", word, 1, 2, []string{"", string(sale.Merchant), string(sale.Payer)}, getFlow, setFlow},
+	{"amount", amount, 1, money.Max, nil, getAmount, setAmount, nil},
+	{"currency", currency, 0, math.MaxInt64, nil, getCurrency, setCurrency, nil},
+	{"flow", word, 1, 2, []string{"", string(sale.Merchant), string(sale.Payer)}, getFlow, setFlow, nil},
 	ints("draw", number, 0, 9999, func(c *Case) *Int { return &c.Draw }),
 	ints("local.time", span, 0, 86_400-1, func(c *Case) *Int { return &c.Local.Time }),
 	words("local.weekday", []string{"", "mon", "tue", "wed", "thu", "fri", "sat", "sun"}, func(c *Case) *Weekday { return &c.Local.Weekday }),
@@ -89,7 +90,7 @@ var fields = [nFields]field{
 	ints("price.width", number, 0, maxFact, func(c *Case) *Int { return &c.Price.Width }),
 	ints("price.left", span, -maxFact, maxFact, func(c *Case) *Int { return &c.Price.Left }),
 	ints("price.confidence", number, 0, 100, func(c *Case) *Int { return &c.Price.Confidence }),
-	{"intent.label", label, math.MinInt64, math.MaxInt64, nil, getLabel, nil},
+	{"intent.label", label, math.MinInt64, math.MaxInt64, nil, getLabel, nil, nil},
 	ints("intent.confidence", number, 0, 100, func(c *Case) *Int { return &c.Intent.Confidence }),
 }
 
@@ -102,7 +103,7 @@ func ints(name string, k kind, lo, hi int64, at func(*Case) *Int) field {
 		i := at(c)
 		return i.n, i.known && i.n >= lo && i.n <= hi
 	}
-	return field{name, k, lo, hi, nil, get, func(c *Case, n int64) { *at(c) = Known(n) }}
+	return field{name, k, lo, hi, nil, get, func(c *Case, n int64) { *at(c) = Known(n) }, at}
 }
 
 func flags(name string, at func(*Case) *Flag) field {
@@ -110,7 +111,7 @@ func flags(name string, at func(*Case) *Flag) field {
 		b := *at(c)
 		return int64(b) - int64(No), b == No || b == Yes
 	}
-	return field{name, boolean, 0, 1, nil, get, func(c *Case, n int64) { *at(c) = FlagOf(n != 0) }}
+	return field{name, boolean, 0, 1, nil, get, func(c *Case, n int64) { *at(c) = FlagOf(n != 0) }, nil}
 }
 
 func words[T ~uint8](name string, list []string, at func(*Case) *T) field {
@@ -118,7 +119,7 @@ func words[T ~uint8](name string, list []string, at func(*Case) *T) field {
 		w := *at(c)
 		return int64(w), w != 0 && int(w) < len(list)
 	}
-	return field{name, word, 1, int64(len(list) - 1), list, get, func(c *Case, n int64) { *at(c) = T(n) }}
+	return field{name, word, 1, int64(len(list) - 1), list, get, func(c *Case, n int64) { *at(c) = T(n) }, nil}
 }
 
 func getAmount(c *Case) (int64, bool) {
@@ -206,7 +207,16 @@ type facts struct {
 
 func (f *facts) load(c *Case) {
 	for i := range fields {
-		if n, ok := fields[i].get(c); ok {
+		d := &fields[i]
+		var n int64
+		var ok bool
+		if d.num != nil {
+			p := d.num(c)
+			n, ok = p.n, p.known && p.n >= d.lo && p.n <= d.hi
+		} else {
+			n, ok = d.get(c)
+		}
+		if ok {
 			f.v[i] = n
 			f.known |= 1 << i
 		}
@@ -222,10 +232,9 @@ const (
 // either, and it is no proof: the case itself is in the record, and the record
 // in a chain. FNV-1a over whole words, folded so that high bits reach low ones.
 func (f *facts) hash() Hash64 {
-	h := uint64(fnvOffset)
+	h := (uint64(fnvOffset) ^ f.known) * fnvPrime
 	for i, v := range f.v {
 		if f.known>>i&1 == 1 {
-			h = (h ^ uint64(i+1)) * fnvPrime
 			h = (h ^ uint64(v)) * fnvPrime
 			h ^= h >> 32
 		}

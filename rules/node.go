@@ -238,10 +238,14 @@ func abs(a int64) uint64 {
 }
 
 // String is the condition in one canonical notation: what a set is hashed by and
-// what two rules are compared by. The same tree gives the same text.
+// what two rules are compared by. The same tree gives the same text, and the text
+// parses to a tree of the same value.
 func (n *node) String() string {
 	switch n.op {
 	case opConst:
+		if n.kind == span {
+			return "(" + constant(n.kind, n.n, 0) + ")"
+		}
 		return constant(n.kind, n.n, n.cur)
 	case opField:
 		return fields[n.field].name
@@ -260,7 +264,9 @@ func (n *node) String() string {
 	case opKnown:
 		return fmt.Sprintf("known(%s)", fields[n.field].name)
 	case opNot, opNeg:
-		return opNames[n.op] + n.args[0].String()
+		return opNames[n.op] + "(" + n.args[0].String() + ")"
+	case opSame:
+		return "((" + n.args[0].String() + ") == (" + n.args[1].String() + "))"
 	}
 	parts := make([]string, len(n.args))
 	for i := range n.args {
@@ -271,7 +277,7 @@ func (n *node) String() string {
 
 var opNames = map[op]string{
 	opNeg: "-", opAdd: "+", opSub: "-", opMul: "*", opDiv: "/", opMod: "%", opNot: "!", opAnd: "&&", opOr: "||",
-	opSame: "==", opEqual: "==", opLess: "<", opAtMost: "<=",
+	opEqual: "==", opLess: "<", opAtMost: "<=",
 }
 
 // bounds writes a range as its author did, as far as can be known.
@@ -302,6 +308,8 @@ func constant(k kind, n, cur int64) string {
 		return fmt.Sprintf("%d*second", n)
 	case k == currency:
 		return fmt.Sprintf("%q", unpack(n))
+	case n == lowest: // a minus is an operator, and the digits alone are too large
+		return fmt.Sprintf("(%d - 1)", n+1)
 	case cur != 0:
 		c := unpack(cur)
 		return fmt.Sprintf("%s(%s)", c, money.Money{Minor: n, Currency: c}.Decimal())

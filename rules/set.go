@@ -108,11 +108,15 @@ func (s *Set) Rules() []Rule {
 
 // Rule is the rule of that id.
 func (s *Set) Rule(id string) (Rule, bool) {
-	i, ok := slices.BinarySearchFunc(s.rules, id, func(r rule, id string) int { return strings.Compare(r.ID, id) })
+	i, ok := s.find(id)
 	if !ok {
 		return Rule{}, false
 	}
 	return s.rules[i].Rule, true
+}
+
+func (s *Set) find(id string) (int, bool) {
+	return slices.BinarySearchFunc(s.rules, id, func(r rule, id string) int { return strings.Compare(r.ID, id) })
 }
 
 // Limits are the offline limits of the file. The slices are not to be written to.

@@ -1,0 +1,35 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"testing"
+)
+
+// golden is the digest of a million verdicts of the shipped rules. It is the same
+// on every architecture, and changes when rules, facts or generate do.
+const golden = "c51182bca20621a691e320a67751582dbd53b34ea521cb762dafd6a73c1351cc"
+
+// The same case and rules give the same verdict, bit for bit, on every machine.
+func TestGolden(t *testing.T) {
+	s := standard(t)
+	h := sha256.New()
+	var b [8 * 10]byte
+	effects := [Refuse + 1]int{}
+	for seed := range uint64(1_000_000) {
+		c := generate(seed)
+		v := s.Decide(&c)
+		effects[v.Effect()]++
+		w := append(b[:0], byte(v.Owed), byte(v.Firm), byte(v.Hard))
+		for i := range v.Fired {
+			w = binary.BigEndian.AppendUint64(w, v.Fired[i])
+			w = binary.BigEndian.AppendUint64(w, v.Broken[i])
+		}
+		_, _ = h.Write(binary.BigEndian.AppendUint64(w, uint64(v.Case)))
+	}
+	t.Logf("allow to refuse: %v", effects)
+	if got := hex.EncodeToString(h.Sum(nil)); got != golden {
+		t.Errorf("digest %s, want %s", got, golden)
+	}
+}
