@@ -24,7 +24,8 @@ const (
 	// idle connections are given up before a router on the way forgets them: a
 	// charge written into a forgotten connection is a charge in doubt.
 	idleTimeout = 15 * time.Second
-	// A domain that failed tripAfter times in a row is passed over for openFor.
+	// A domain that failed tripAfter times in a row is passed over for openFor, or for
+	// as long as a call may take where that is less.
 	tripAfter = 3
 	openFor   = 10 * time.Second
 )
@@ -86,16 +87,16 @@ func newWire(c Config, roots *x509.CertPool, cert []tls.Certificate, now func() 
 		if err != nil {
 			return nil, fmt.Errorf("wechat: base_urls: %w", err)
 		}
-		w.domains = append(w.domains, domain{u, newBreaker(u.Host, log)})
+		w.domains = append(w.domains, domain{u, newBreaker(u.Host, min(openFor, w.total), log)})
 	}
 	return w, nil
 }
 
 // newBreaker counts transport failures only: an answer, however bad its news, is
 // a domain that works. The till's own shutting down says nothing about it.
-func newBreaker(host string, log *slog.Logger) *gobreaker.CircuitBreaker[heard] {
+func newBreaker(host string, open time.Duration, log *slog.Logger) *gobreaker.CircuitBreaker[heard] {
 	return gobreaker.NewCircuitBreaker[heard](gobreaker.Settings{
-		Name: host, Timeout: openFor,
+		Name: host, Timeout: open,
 		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= tripAfter },
 		IsExcluded:  func(err error) bool { return errors.Is(err, context.Canceled) },
 		OnStateChange: func(name string, from, to gobreaker.State) {
