@@ -144,6 +144,7 @@ func (o *outside) ask(method, path string, body, into any) error {
 type orderCount struct {
 	OutTradeNo string              `json:"out_trade_no"`
 	State      string              `json:"state"`
+	Total      int64               `json:"total"`
 	Charges    int                 `json:"charges"`
 	Reversals  int                 `json:"reversals"`
 	Refunds    int                 `json:"refunds"`
