@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -213,6 +214,24 @@ func TestFaultWithoutAStatus(t *testing.T) {
 		if p := problemOf(t, res, body); p.Status != 500 || p.Code != "internal" {
 			t.Errorf("%d: %+v", status, p)
 		}
+	}
+	shop.mu.Lock()
+	shop.broken = fmt.Errorf("page 7: %w", &fault{507, "disk_full", "there is no room", "free some"})
+	shop.mu.Unlock()
+	res, body := send(t, s.url, request{method: "GET", path: "/v1/sales/X"})
+	if p := problemOf(t, res, body); p.Status != 507 || p.Code != "disk_full" || !strings.Contains(s.log.String(), "page 7") || strings.Contains(string(body), "page 7") {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A broken handler is one failed request, and the till goes on.
+func TestPanicIsAProblem(t *testing.T) {
+	shop := newShop()
+	s := start(t, shop)
+	s.Server.Health = func() api.Health { panic("boom") }
+	res, body := send(t, s.url, request{method: "GET", path: "/readyz"})
+	if p := problemOf(t, res, body); p.Code != "internal" || !strings.Contains(s.log.String(), "boom") || strings.Contains(string(body), "boom") {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -160,6 +161,6 @@ func (s *Server) survive(w http.ResponseWriter, r *http.Request) {
 		panic(v)
 	}
 	p := internal()
-	s.Log.Error("panic", "request", p.RequestID, "method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+	s.logged(p, fmt.Errorf("panic in %s %s: %v\n%s", r.Method, r.URL.Path, v, debug.Stack()))
 	writeProblem(w, p)
 }

@@ -20,12 +20,9 @@ func writeProblem(w http.ResponseWriter, p *api.Problem) {
 	_ = json.NewEncoder(w).Encode(p) // the client is gone: nobody to tell
 }
 
-// internal is what a client is told of a fault: the number under which the log
-// has the rest.
+// internal is all that a client is told of a fault.
 func internal() *api.Problem {
-	p := api.NewProblem(http.StatusInternalServerError, "internal", "the till has a fault", "look at the last sales before you try again")
-	p.RequestID = rand.Text()[:12]
-	return p
+	return api.NewProblem(http.StatusInternalServerError, "internal", "the till has a fault", "look at the last sales before you try again")
 }
 
 // fail is the problem that answers err. A cause that has no words for a client
@@ -40,6 +37,9 @@ func (s *Server) fail(ctx context.Context, err error) error {
 		return told
 	case errors.As(err, &knows):
 		if p := api.NewProblem(knows.Problem()); p.Title != "" && p.Status >= 400 { // a status that there is
+			if p.Status >= 500 {
+				s.logged(p, err)
+			}
 			return p
 		}
 	case errors.As(err, &refusal):
@@ -51,8 +51,15 @@ func (s *Server) fail(ctx context.Context, err error) error {
 			"send it again under the same key")
 	}
 	p := internal()
-	s.Log.Error("request failed", "request", p.RequestID, "err", err)
+	s.logged(p, err)
 	return p
+}
+
+// logged gives the log what lies behind a problem, and the problem the number
+// under which it is there.
+func (s *Server) logged(p *api.Problem, err error) {
+	p.RequestID = rand.Text()[:12]
+	s.Log.Error("request failed", "request", p.RequestID, "code", p.Code, "err", err)
 }
 
 func refused(r *sale.Refusal) *api.Problem {
