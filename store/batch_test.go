@@ -3,11 +3,14 @@ package store_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"qrposd/rules/sale"
 	"qrposd/store"
@@ -136,6 +139,59 @@ func TestARefusalDoesNotPoisonItsBatch(t *testing.T) {
 		}
 		if st := db.Stats(); st.Commits-n != 2 || st.Sales != 3 {
 			t.Errorf("%d commits, %d sales", st.Commits-n, st.Sales)
+		}
+	})
+}
+
+// One who cannot be written, or for whom there is no room, leaves the others of
+// the batch to be written without it.
+func TestOneThatFailsLeavesItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, release := atomic.Bool{}, make(chan struct{})
+		db := storetest.MustOpen(t, func(o *store.Options) {
+			o.Exit = func(int) { t.Error("the process would end") }
+			o.Hook = func(op string) error {
+				if op == "cancel_requested:before-commit" {
+					return unix.ENOSPC
+				}
+				if hold.CompareAndSwap(true, false) {
+					<-release
+				}
+				return nil
+			}
+		})
+		a, b := begin(t, db, payer()), begin(t, db, payer())
+		hold.Store(true)
+		var all sync.WaitGroup
+		all.Go(func() { begin(t, db, payer()) })
+		synctest.Wait()
+		for range 5 {
+			all.Go(func() { begin(t, db, payer()) })
+		}
+		all.Go(func() {
+			huge := charge(a)
+			huge.CodeID = strings.Repeat("x", 1<<16) // no key of bbolt
+			_, err := db.Commit(t.Context(), a.ID, huge, sale.Once{})
+			if err == nil || errors.Is(err, store.ErrInDoubt) || errors.Is(err, store.ErrFull) {
+				t.Errorf("what cannot be written: %v", err)
+			}
+		})
+		all.Go(func() {
+			_, err := db.Commit(t.Context(), b.ID, sale.Event{Kind: sale.CancelRequested}, sale.Once{})
+			if !errors.Is(err, store.ErrFull) {
+				t.Errorf("what has no room: %v", err)
+			}
+		})
+		synctest.Wait()
+		close(release)
+		all.Wait()
+		if n := db.Stats().Sales; n != 8 {
+			t.Errorf("%d sales of 8", n)
+		}
+		for _, want := range []sale.Sale{a, b} {
+			if got, err := db.Sale(want.ID); err != nil || stored(t, got) != stored(t, want) {
+				t.Errorf("what failed left its mark: %v %s", err, stored(t, got))
+			}
 		}
 	})
 }
