@@ -23,9 +23,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
+	"qrposd/daemon/api"
 	"qrposd/daemon/checkout"
 	"qrposd/daemon/web"
 	"qrposd/daemon/wechat"
@@ -89,7 +91,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency,
+		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup,
 	}); err != nil {
 		return d, err
 	}
@@ -165,6 +167,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		"checkout": func() error { return d.desk.Run(ctx, cut) },
 		"web":      func() error { return d.web.Serve(d.ln) },
 		"watchdog": func() error { return d.feed(ctx) },
+		"probe":    func() error { d.probe(ctx); return nil },
 	}
 	if d.scanner != nil {
 		parts["scanner"] = func() error { return d.scanner.Run(ctx) }
@@ -217,6 +220,25 @@ func (d *Daemon) takeScans(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// probe asks the provider once, so that a wrong clock, key or network shows
+// before a payer stands there. Nothing waits for it.
+func (d *Daemon) probe(ctx context.Context) {
+	if err := d.gateway.Probe(ctx); err != nil && ctx.Err() == nil {
+		d.o.Log.Warn("the provider cannot be used yet", "err", err)
+	}
+}
+
+// backup writes a copy of the store that was checked after it was written.
+func (d *Daemon) backup(ctx context.Context) (api.Backup, error) {
+	dir := d.cfg.Store.BackupDir
+	if dir == "" {
+		dir = filepath.Dir(d.cfg.Store.Path)
+	}
+	name := fmt.Sprintf("%s-%s.db", d.cfg.Till.ID, time.Now().UTC().Format("20060102-150405"))
+	r, err := d.store.Backup(ctx, filepath.Join(dir, name))
+	return api.Backup{Path: r.Path, Bytes: r.Bytes, Sales: r.Sales, Entries: r.Entries, Head: r.Head}, err
 }
 
 // feed tells the service manager that the checkout loop turns, and nothing else:

@@ -115,4 +115,5 @@ func (d *Daemon) clockHealth() api.Part {
 // notice puts what belongs to no sale before the cashier.
 func (d *Daemon) notice(n checkout.Notice) {
 	d.o.Log.Info("told the cashier", "code", n.Code, "message", n.Message)
+	d.web.Tell(n.Code, n.Message+"; "+n.Hint)
 }
