@@ -60,6 +60,16 @@ func shown() []scene {
 			4,
 		},
 		{
+			"money on a closed QR code goes back by itself", sale.Merchant,
+			func(step sale.Step, nth int) (sale.Kind, time.Duration) {
+				return map[sale.Action]sale.Kind{
+					sale.Order: sale.Ordered, sale.Close: sale.Closed, sale.SendRefund: sale.RefundDone,
+					sale.Query: map[bool]sale.Kind{true: sale.Received, false: sale.Waiting}[nth > 151],
+				}[step.Do], 0
+			},
+			10 * time.Minute, sale.Refunded, map[sale.Action]string{sale.Close: "[300]", sale.SendRefund: "[420]"}, 7,
+		},
+		{
 			"no QR code is to be had", sale.Merchant, each(nil),
 			time.Minute, sale.Declined,
 			map[sale.Action]string{sale.Order: "[0 1 3 7 11 15 19]", sale.Close: "[]"},

@@ -34,6 +34,7 @@ type Step struct {
 // Poll is what was heard about one order or refund since the process began.
 type Poll struct {
 	Asked   int     // calls that were answered or given up
+	First   Instant // when the first of them ended
 	Last    Instant // when the last of them ended
 	Missing int     // how many in a row said that there is no such order
 	Heard   bool    // the last of them was answered
@@ -53,7 +54,9 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 	}
 	key := step.OrderNo + step.RefundNo
 	p := w.Polls[key]
-	p.Asked++
+	if p.Asked++; p.Asked == 1 {
+		p.First = now
+	}
 	p.Last = now
 	p.Heard = ev.Kind != Unclear
 	switch ev.Kind {
@@ -197,7 +200,7 @@ func (s *Sale) nextPresented(a *Attempt, now Now, poll Poll, p Plan) Step {
 
 func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
 	began := max(a.Sent, now.Since)
-	undo := s.undoAt(a, now, p)
+	undo := s.undoAt(a, now, poll, p)
 	switch {
 	case a.Refused && poll.Missing > 0:
 		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
@@ -210,13 +213,15 @@ func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
 }
 
 // undoAt is when an open charge is taken back. Nothing is reversed before the
-// provider's earliest moment, whoever is in a hurry.
-func (s *Sale) undoAt(a *Attempt, now Now, p Plan) Instant {
+// provider's earliest moment, whoever is in a hurry: it counts from when it got
+// the charge, which was at the latest when the call ended.
+func (s *Sale) undoAt(a *Attempt, now Now, poll Poll, p Plan) Instant {
 	began := max(a.Sent, now.Since)
+	earliest := max(began, poll.First).Add(p.ReverseEarliest)
 	if s.Cancel || a.Failed || a.Refused {
-		return began.Add(p.ReverseEarliest)
+		return earliest
 	}
-	return began.Add(p.Deadline)
+	return max(earliest, began.Add(p.Deadline))
 }
 
 // nextUndo goes on closing or reversing what was begun: ask, undo at once after
@@ -278,15 +283,22 @@ func (s *Sale) lastRefund(orderNo string) Instant {
 }
 
 // nextWatch keeps asking about an order whose end rests on less than the
-// provider's word.
+// provider's word. The watch ends with an answer and not with the calendar: a
+// till without a network for a week has watched nothing. A QR code that the
+// provider said was closed is asked about for an hour all the same, since money
+// on it would be money that nobody expects.
 func (s *Sale) nextWatch(a *Attempt, w Watch, p Plan) Step {
-	if !a.End.Watched() {
-		return Step{}
-	}
 	poll := w.Polls[a.OrderNo]
 	last := max(poll.Last, a.EndedAt)
 	due := last.Add(p.watchWait(last.Sub(a.EndedAt)))
-	if poll.Heard && poll.Last.Sub(a.EndedAt) >= p.WatchFor {
+	switch {
+	case a.End == EndClosed && s.Flow == Merchant:
+		if due.Sub(a.EndedAt) > p.Background[len(p.Background)-1] {
+			return Step{}
+		}
+	case !a.End.Watched():
+		return Step{}
+	case poll.Heard && poll.Last.Sub(a.EndedAt) >= p.WatchFor:
 		return Step{Do: Conclude, Due: poll.Last, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: due, OrderNo: a.OrderNo}

@@ -49,6 +49,7 @@ func TestSchedule(t *testing.T) {
 		{"cancelled: not before 16 s", []Event{cancel}, Now{At: 103 * sec}, Poll{Asked: 1, Last: 102 * sec}, Query, 107 * sec},
 		{"cancelled: at 16 s ask", []Event{cancel}, Now{At: 116 * sec}, Poll{Asked: 3, Last: 112 * sec}, Query, 116 * sec},
 		{"cancelled: at 16 s reverse", []Event{cancel}, Now{At: 116 * sec}, Poll{Asked: 4, Last: 116 * sec}, Reverse, 116 * sec},
+		{"a slow charge counts from its answer", []Event{cancel}, Now{At: 116 * sec}, Poll{Asked: 3, First: 109 * sec, Last: 116 * sec}, Query, 121 * sec},
 		{"failed: reverse at 16 s", []Event{failed}, Now{At: 116 * sec}, Poll{Asked: 4, Last: 116 * sec}, Reverse, 116 * sec},
 		{"reversing: ask meanwhile", []Event{rev(145 * sec)}, Now{At: 146 * sec}, Poll{Asked: 9, Last: 146 * sec}, Query, 150 * sec},
 		{"first rung: 5 s", []Event{rev(145 * sec)}, Now{At: 150 * sec}, Poll{Asked: 10, Last: 150 * sec}, Reverse, 150 * sec},

@@ -118,7 +118,7 @@ func (s Sale) Window(now Now, p Plan) (Instant, bool) {
 	case Presented:
 		return a.Shown.Add(a.Lasts), true
 	case Charging, InDoubt:
-		return s.undoAt(a, now, p), true
+		return s.undoAt(a, now, Poll{}, p), true
 	case Closing, Reversing:
 		return max(a.Undone, now.Since).Add(p.undoWait(a.Undo)), true
 	}
