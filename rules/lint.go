@@ -39,23 +39,20 @@ func (s *Set) Lint() []Finding {
 	ways := make([][]term, len(s.rules))
 	for i := range s.rules {
 		r := &s.rules[i]
-		report := func(smell Smell, other, format string, args ...any) {
-			found = append(found, Finding{smell, r.ID, other, r.Line, fmt.Sprintf(format, args...)})
-		}
 		terms, ok := r.when.ways(false)
 		if !ok {
 			continue
 		}
 		if len(terms) == 0 {
-			report(Never, "", "the condition of %s contradicts itself: it never holds", r.ID)
+			found = append(found, r.finding(Never, "", "the condition of %s contradicts itself: it never holds", r.ID))
 			continue
 		}
 		if against, ok := r.when.ways(true); ok && len(against) == 0 && !r.when.currencies() {
-			report(Always, "", "the condition of %s holds for every sale", r.ID)
+			found = append(found, r.finding(Always, "", "the condition of %s holds for every sale", r.ID))
 		}
 		ways[i] = terms
 		for j := range i {
-			s.pair(j, i, ways, report)
+			found = append(found, s.pair(j, i, ways)...)
 		}
 	}
 	found = append(found, s.unused()...)
@@ -63,23 +60,32 @@ func (s *Set) Lint() []Finding {
 	return found
 }
 
+func (r *rule) finding(smell Smell, other, format string, args ...any) Finding {
+	return Finding{smell, r.ID, other, r.Line, fmt.Sprintf(format, args...)}
+}
+
 // pair compares two rules, of which b comes later in the alphabet.
-func (s *Set) pair(a, b int, ways [][]term, report func(smell Smell, other, format string, args ...any)) {
+func (s *Set) pair(a, b int, ways [][]term) []Finding {
 	ra, rb := &s.rules[a], &s.rules[b]
 	if ways[a] == nil || len(ways[a])*len(ways[b]) > maxTerms {
-		return
+		return nil
 	}
 	ab, ba := implies(ways[a], ways[b]), implies(ways[b], ways[a])
 	switch {
 	case ab && ba && ra.Effect == rb.Effect:
-		report(Same, ra.ID, "%s has the condition and the effect of %s", rb.ID, ra.ID)
+		return []Finding{rb.finding(Same, ra.ID, "%s has the condition and the effect of %s", rb.ID, ra.ID)}
 	case ab && ba:
-		report(Contradicts, ra.ID, "%s has the condition of %s, and asks for %s where that asks for %s: the stricter wins", rb.ID, ra.ID, rb.Effect, ra.Effect)
+		return []Finding{rb.finding(Contradicts, ra.ID, "%s has the condition of %s, and asks for %s where that asks for %s: the stricter wins", rb.ID, ra.ID, rb.Effect, ra.Effect)}
 	case ba && ra.outdoes(rb):
-		report(Shadowed, ra.ID, "whenever %s fires, %s fires too and asks for %s: %s never decides", rb.ID, ra.ID, ra.Effect, rb.ID)
+		return []Finding{rb.shadow(ra)}
 	case ab && rb.outdoes(ra):
-		report(Shadowed, rb.ID, "whenever %s fires, %s fires too and asks for %s: %s never decides", ra.ID, rb.ID, rb.Effect, ra.ID)
+		return []Finding{ra.shadow(rb)}
 	}
+	return nil
+}
+
+func (r *rule) shadow(by *rule) Finding {
+	return r.finding(Shadowed, by.ID, "whenever %s fires, %s fires too and asks for %s: %s never decides", r.ID, by.ID, by.Effect, r.ID)
 }
 
 // outdoes says that what o asks for is lost in what r asks for, whatever a model
