@@ -15,7 +15,8 @@ import (
 // running "exe check -q path": a damaged page can end the process that meets it
 // with a signal that nobody can catch. What the page cache holds of the file is
 // dropped first. A file that is not there yet is fine; one that is in use, newer
-// or not a store is told from a damaged one before the child is asked.
+// or not a store is told from a damaged one before the child is asked, and one
+// that came into use meanwhile by the child's exit with exitInUse.
 func CheckInChild(ctx context.Context, exe, path string) error {
 	if _, err := inspect(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -33,11 +34,16 @@ func CheckInChild(ctx context.Context, exe, path string) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("store: the check of %s was stopped: %w", path, ctx.Err())
+	case errors.As(err, &exit) && exit.ExitCode() == exitInUse:
+		return ErrLocked.becausef("%s", path)
 	case errors.As(err, &exit):
 		return ErrCorrupt.becausef("the check ended with %s: %s", exit, out.text())
 	}
 	return fmt.Errorf("store: the check of %s could not run: %w", path, err)
 }
+
+// exitInUse is EX_TEMPFAIL of sysexits.h.
+const exitInUse = 75
 
 // head keeps the beginning of what a child prints and drops the rest.
 type head struct{ buf bytes.Buffer }

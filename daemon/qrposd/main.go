@@ -17,6 +17,7 @@ import (
 
 	"qrposd/daemon"
 	"qrposd/daemon/api"
+	"qrposd/store"
 )
 
 // version is set by the linker.
@@ -28,6 +29,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitInDoubt = 70 // the store could not tell whether it wrote; the next start finds out
+	exitInUse   = 75 // another process has the store; it may be gone the next time
 	exitConfig  = 78 // no restart mends it
 )
 
@@ -127,6 +129,8 @@ func report(errOut io.Writer, err error) int {
 		return exitUsage
 	case errors.As(err, &c) || daemon.NeedsAPerson(err):
 		return exitConfig
+	case errors.Is(err, store.ErrLocked):
+		return exitInUse
 	}
 	return exitFailed
 }
