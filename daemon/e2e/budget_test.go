@@ -20,7 +20,7 @@ const (
 )
 
 func TestCommitsOfASale(t *testing.T) {
-	o := startOutside(t, faultSpeed)
+	o := startOutside(t, brisk)
 	d := newTill(t, o, built(t).product, "COST", nil)
 	if !d.start() {
 		t.Fatalf("the till did not open:\n%s", d.log)
@@ -32,7 +32,7 @@ func TestCommitsOfASale(t *testing.T) {
 	if n := facts(t, d)[qr.ID]; n < 2 || n > untilShown {
 		t.Errorf("%d commits until the QR code is there, at most %d may be", n, untilShown)
 	}
-	time.Sleep(10 * time.Second / faultSpeed) // five polls that bring nothing new
+	time.Sleep(10 * time.Second / brisk) // five polls that bring nothing new
 	o.do(http.MethodPost, "/sim/phone/scan", map[string]string{"code_url": qr.QR.Text, "action": "pay"}, nil)
 	code, err := d.api.Open(soon(t), api.NewSale{Flow: sale.Payer, Amount: "8.50", Currency: "CNY", Code: o.payerCode("password")}, rand.Text(), 0)
 	if err != nil {

@@ -130,7 +130,7 @@ func (o *outside) sent(fen int64) string {
 // Nothing left the till, so nothing was charged, and the cashier is told so at
 // once and not after 45 seconds. The same sale takes the next code.
 func TestCableOutBeforeTheCharge(t *testing.T) {
-	o := startOutside(t, faultSpeed)
+	o := startOutside(t, brisk)
 	c := newCable(t, o)
 	d := faultTill(t, o, "OUT1", "v3", c.url)
 	c.pull()
@@ -141,14 +141,16 @@ func TestCableOutBeforeTheCharge(t *testing.T) {
 	if st, err := d.api.Status(soon(t)); err != nil || !slices.ContainsFunc(st.Notices, func(n api.Notice) bool { return n.Code == "network_down" }) {
 		t.Errorf("the page shows %+v, %v", st.Notices, err)
 	}
-	if n := len(o.orders()); n > 0 {
-		t.Errorf("the provider heard of %d orders", n)
+	for no, c := range o.orders() {
+		if c.Requests["codepay"] > 0 {
+			t.Errorf("the provider heard of %s: %+v", no, c)
+		}
 	}
 	qr, err := d.api.Open(soon(t), api.NewSale{Flow: sale.Merchant, Amount: "8.50", Currency: "CNY"}, rand.Text(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * time.Second / faultSpeed)
+	time.Sleep(5 * time.Second / brisk)
 	if qr, err = d.api.Sale(soon(t), qr.ID, 0); err != nil || qr.Says.Code != "qr_coming" || qr.QR != nil {
 		t.Errorf("without a network the QR sale says %s, %v", qr.Says.Code, err)
 	}
@@ -173,7 +175,7 @@ func TestCableOutBeforeTheCharge(t *testing.T) {
 // The charge is on its way when the cable is pulled. Nobody can know, and nobody
 // is told that he does; the provider is asked as soon as it can be.
 func TestCableOutAfterTheCharge(t *testing.T) {
-	o := startOutside(t, faultSpeed)
+	o := startOutside(t, brisk)
 	c := newCable(t, o)
 	d := faultTill(t, o, "OUT2", "v3", c.url)
 	o.do(http.MethodPost, "/sim/rules", map[string]any{"op": "codepay", "tail": 80, "delay_ms": 300}, nil)
@@ -183,7 +185,7 @@ func TestCableOutAfterTheCharge(t *testing.T) {
 	if says := until(t, d, s.ID, "in_doubt").Says; !strings.HasPrefix(says.Advice.En, "Do not charge again.") {
 		t.Errorf("the cashier reads %+v", says)
 	}
-	time.Sleep(10 * time.Second / faultSpeed)
+	time.Sleep(10 * time.Second / brisk)
 	if s, err := d.api.Sale(soon(t), s.ID, 0); err != nil || s.Says.Code != "in_doubt" || s.SecondsLeft == nil {
 		t.Errorf("still without a network it says %s, %v", s.Says.Code, err)
 	}
@@ -198,7 +200,7 @@ func TestCableOutAfterTheCharge(t *testing.T) {
 // The network stays away for longer than a charge may be in doubt. The till has
 // begun to take it back, so it does not say "paid" any more, whatever it hears.
 func TestCableOutUntilTheChargeIsTakenBack(t *testing.T) {
-	o := startOutside(t, faultSpeed)
+	o := startOutside(t, brisk)
 	c := newCable(t, o)
 	d := faultTill(t, o, "OUT3", "v3", c.url)
 	o.do(http.MethodPost, "/sim/rules", map[string]any{"op": "codepay", "tail": 80, "delay_ms": 300}, nil)

@@ -143,6 +143,7 @@ func (o *outside) ask(method, path string, body, into any) error {
 // the test believes the wire and not a shared type.
 type orderCount struct {
 	OutTradeNo string              `json:"out_trade_no"`
+	Kind       string              `json:"kind"` // empty: no order was ever made
 	State      string              `json:"state"`
 	Total      int64               `json:"total"`
 	Charges    int                 `json:"charges"`

@@ -19,7 +19,7 @@ import (
 // A till that has no room left refuses new sales in words, and still gives money
 // back; with more room it sells again, and nothing that it said is lost.
 func TestNoRoom(t *testing.T) {
-	o := startOutside(t, faultSpeed)
+	o := startOutside(t, brisk)
 	t.Run("the file's budget is used up", func(t *testing.T) {
 		d := newTill(t, o, built(t).product, "FULL", func(conf string) string { return limited(conf, 8) })
 		noRoom(t, o, d, func() {
