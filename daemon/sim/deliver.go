@@ -48,6 +48,13 @@ func (w *WeChat) SetLink(up bool) {
 	}
 }
 
+// cut is closed while the link is down.
+func (w *WeChat) cut() <-chan struct{} {
+	w.lock()
+	defer w.mu.Unlock()
+	return w.link.cut
+}
+
 // deliver sends an answer, or does to it what the fault says. It runs without the lock.
 func (w *WeChat) deliver(rw http.ResponseWriter, r *http.Request, c *call, a answer, cut <-chan struct{}) {
 	m := mannerPlain

@@ -1,4 +1,4 @@
-// Package sim is the outsider: a payment provider, payers, and a scanner.
+// Package sim is the outsider: a payment provider, payers, models, and a scanner.
 //
 // It shares no code with the daemon's own client, on purpose. A mistake about the protocol that sat in a common package
 // would be invisible to every test; two independent readings of the provider's documents disagree loudly. It keeps
@@ -13,7 +13,7 @@
 // (micropay, orderquery, reverse, refund, refundquery, closeorder). Requests are verified; 2xx answers are signed with
 // the key the request's Wechatpay-Serial names, other answers carry no signature. Set TimeScale to 100 and the 45 s become
 // 450 ms; the five minutes of clock skew are never scaled.
-// [World] adds the scanner.
+// [World] adds the scanner and the models.
 //
 // # Control, JSON, unsigned
 //
@@ -24,17 +24,23 @@
 //	POST   /sim/rules                   {op, fault, out_trade_no, tail, times, delay_ms}, all optional -> Rule
 //	DELETE /sim/rules                   -> []
 //	GET    /sim/link                    {up, cut}
-//	POST   /sim/link                    {up} -> {up, cut}; down resets every connection to the provider
+//	POST   /sim/link                    {up} -> {up, cut}; down resets every connection to the providers
 //	GET    /sim/phone/screen            [{out_trade_no, description, total, code_url, expires_at, paying}]
 //	POST   /sim/phone/codes             {behaviour, limit, payer} -> {auth_code, behaviour, limit, payer, expires_at}
 //	POST   /sim/phone/scan              {code_url, action, delay_ms, payer} -> {out_trade_no, state, total, description}
 //	GET    /sim/scanner                 {path, plugged}; 404 NO_SCANNER
 //	POST   /sim/scanner                 {data, suffix} or {unplug} or {replug} -> {path, plugged}
+//	GET    /sim/models                  {mode, providers: [ModelReport]}
+//	POST   /sim/models                  {mode} -> as GET; quick, slow, wrong or off, for all providers
+//	DELETE /sim/models                  -> as GET; counts and scripts are forgotten
+//	GET    /sim/models/{name}           the last 100 request bodies, as texts
+//	POST   /sim/models/{name}           {script, times, latency: {kind, ms, sigma, seed}, error: {status, shape, code, message, retry_after}} -> ModelReport
+//	GET    /sim/scripts                 [{name, what}]
 //	GET    /sim/                        the page for a person
 //
 // A behaviour is pay, password, password_late, cancel, wrong_password or not_enough. An action is pay, pay_late, cancel or
 // wrong_password; "" only looks. A refusal is {code, message} with a 4xx status: CODE_UNKNOWN 404, CODE_DEAD 410,
-// ORDER_BOUND 409, ORDER_<state> 409, BAD_REQUEST 400. Operations are native, codepay, query, close, reverse, refund,
+// ORDER_BOUND 409, ORDER_<state> 409, BAD_REQUEST 400, BAD_SETTING 400. Operations are native, codepay, query, close, reverse, refund,
 // query_refund and certificates. The fault "none" in a rule switches the amount's own fault off.
 //
 // Counts is
@@ -144,4 +150,64 @@
 //	30   refund_no_balance (refund, 1x)
 //	       403 NOT_ENOUGH: the merchant's balance is short
 //	       -> the same refund number again later, refunded once
+//
+// # Models
+//
+// [Models] is every provider of language models. Under /models/{name}/ it serves POST .../chat/completions (OpenAI's
+// dialect), .../v1/messages (Anthropic's) and .../models/{model}:generateContent (Gemini's), without streaming. A name
+// that begins with openai, mistral, gemini, deepseek, qwen, openrouter, portkey, ollama or llamacpp is as strict, and
+// tells errors in the same shape, as that provider; other names overlook fields that they do not know, as most gateways
+// do. Any key is good but none is not. The answer fits any schema that is asked for: the risk of a sale grows with its
+// amount and the rules that its facts list, and a verdict that stands in the facts is agreed with. A cap of output tokens is kept.
+//
+// A latency runs from the request's arrival to the first byte of the answer: fixed (ms), lognormal (median ms, sigma),
+// mix (lognormal, and one call in 100 hangs), mix_a and mix_b (the same with 380 and 0.5, 300 and 0.45: the providers on which
+// hedging was measured). Draws repeat with seed and name. Mode quick is sensible at a lognormal 120 ms, slow is sensible after
+// 2.5 s, wrong is the script of that name, off resets every connection. An error's shape is object, int_code, array, google,
+// anthropic, flat, detail, status, string, html, text or empty; none given is the provider's own.
+//
+// ModelReport is
+//
+//	{name, setting, left, calls, in_flight, most_at_once, answered, refused, aborted, cut, tokens_in, tokens_out,
+//	 scripts: {script: calls}, last_refusal, violations: [{at, what}]}
+//
+// where refused is by the provider's own strictness and counts among answered, aborted was left by the client, cut was reset from
+// outside, and a violation is what a shop must not tell a model: a payer's code, a mobile number, a mail address, a hash, a vector.
+//
+// # Scripts
+//
+//	sensible        answers from the facts, in the asked form
+//	hang            no byte until the client gives up
+//	hang_headers    status and headers, then no byte until the client gives up
+//	stall           the first half of the body, then no byte until the client gives up
+//	drip            a byte every 20 ms
+//	blanks          status 200 at once and a blank line every 50 ms until the latency is over, then the answer
+//	blanks_forever  status 200 at once and a blank line every 50 ms until the client gives up
+//	reset           connection reset before any byte
+//	reset_headers   connection reset after the headers
+//	reset_body      connection reset after the first half of the body
+//	garbage         status 200 with bytes that are no JSON
+//	html            status 200 with a page of a captive portal
+//	cut_json        status 200 with the first half of the answer as if it were all of it
+//	error           an HTTP error: status, shape, code, retry_after as set
+//	error_200       status 200 with the error as the whole body
+//	error_choice    status 200 with half an answer and the error in the first choice
+//	refusal         the model refuses to answer
+//	content_filter  a filter of the provider stopped the answer
+//	truncation      the cap of output tokens was reached in the middle
+//	stop_error      the model stopped for an error, status 200
+//	empty           the answer is an empty text
+//	no_choices      status 200 without any answer
+//	wrong           everything from lenient to injected, in turn
+//	lenient         the mildest verdict of the schema, at no risk, whatever the facts are
+//	contradicts     the mildest verdict at the highest risk, and the severest at none, in turn
+//	cites_unsent    valid, but rests on facts that were not sent
+//	off_schema      words, numbers and members that the schema does not have, in turn
+//	forbidden       a verdict no model may give, paid and approved among them, in turn
+//	injected        as a customer's text would have it: the corpus in turn
+//	fenced          the answer in a Markdown fence
+//	chatty          the answer in the middle of prose
+//	wrong_tool      calls a tool nobody offered
+//	two_answers     two answers that differ
+//	thinking        thoughts beside the answer, as a model that was not told not to think
 package sim

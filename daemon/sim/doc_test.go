@@ -52,3 +52,29 @@ func TestFaultTableIsWellFormed(t *testing.T) {
 		}
 	}
 }
+
+func TestPackageCommentHoldsTheScriptTable(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, s := range Scripts() {
+		fmt.Fprintf(&want, "//\t%-15s %s\n", s.Name, s.What)
+	}
+	if !strings.Contains(string(doc), want.String()) {
+		t.Errorf("doc.go lacks this table:\n%s", want.String())
+	}
+	for _, list := range [][]string{ErrorShapes(), modes} {
+		for _, name := range list {
+			if !strings.Contains(string(doc), name) {
+				t.Errorf("doc.go leaves out %s", name)
+			}
+		}
+	}
+	for _, h := range houses() {
+		if !strings.Contains(string(doc), h.name) {
+			t.Errorf("doc.go leaves out the house %s", h.name)
+		}
+	}
+}

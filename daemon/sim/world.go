@@ -1,21 +1,35 @@
 package sim
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
-// World is everything outside the till: the payment provider, the payers' phones, and the scanner on the counter.
-// The zero value is ready and has no scanner. Its parts do not know each other; the page brings them together, as a
-// person does who holds a phone before a scanner.
+// World is everything outside the till: the payment provider, the payers' phones, the providers of models, and the
+// scanner on the counter. The zero value is ready and has no scanner. Its parts do not know each other; the page brings
+// them together, as a person does who holds a phone before a scanner.
 type World struct {
 	WeChat  WeChat
+	Models  Models
 	Scanner *Scanner // nil: no scanner is attached
 }
 
-// ServeHTTP answers for the scanner under /sim/scanner and lets WeChat answer the rest.
+// ServeHTTP answers for the scanner under /sim/scanner, for the models under /models/, and lets WeChat answer the rest.
+// The shop has one line: cut to the payment provider it is cut to the models too.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/sim/scanner" {
+	switch path := r.URL.Path; {
+	case path == "/sim/scanner":
+		w.serveScanner(rw, r)
+	case strings.HasPrefix(path, "/models/"):
+		w.Models.serve(rw, r, w.WeChat.cut())
+	case isModelControl(path):
+		w.Models.serveControl(rw, r)
+	default:
 		w.WeChat.ServeHTTP(rw, r)
-		return
 	}
+}
+
+func (w *World) serveScanner(rw http.ResponseWriter, r *http.Request) {
 	s := w.Scanner
 	if s == nil {
 		reply(rw, nil, &controlError{http.StatusNotFound, "NO_SCANNER", "no scanner is attached"})
