@@ -153,8 +153,8 @@ func isBallast(t *testing.T, path string, want bool) {
 	}
 }
 
-// A real file system runs full: sales are refused, outcomes fit into what the
-// ballast held, and when there is room again sales go on.
+// A real file system runs full: what was begun ends in the room that the ballast
+// held, no sale begins, and when there is room again sales go on.
 func TestRealDiskRunsFull(t *testing.T) {
 	for _, fs := range []string{"tmpfs", "ext4"} {
 		t.Run(fs, func(t *testing.T) {
@@ -163,25 +163,63 @@ func TestRealDiskRunsFull(t *testing.T) {
 			db := storetest.MustOpenAt(t, path, func(o *store.Options) {
 				o.Exit = func(int) { t.Error("the process would end for want of space") }
 			})
-			sales := fill(t, db) // the last charge may have needed the ballast already
-			finish(t, db, sales[max(0, len(sales)-40):])
+			var sales []sale.Sale
+			for range 40 { // as many as a lane can have open
+				s := begin(t, db, payer())
+				sales = append(sales, commit(t, db, s.ID, charge(s)))
+			}
+			isBallast(t, path, true)
+			other := filepath.Join(dir, "other")
+			crowd(t, other)
+			isBallast(t, path, true)
+			long := &sale.Reason{Code: "cashier", Message: strings.Repeat("because ", 500)}
+			facts := 0
+			for ; ballastIsThere(path) && facts < 1000; facts++ {
+				commit(t, db, sales[0].ID, sale.Event{Kind: sale.CancelRequested, Why: long})
+			}
 			isBallast(t, path, false)
+			finish(t, db, sales)
 			if _, _, err := db.Begin(t.Context(), payer(), "s", sale.Once{}); !errors.Is(err, store.ErrFull) {
 				t.Errorf("begin without the ballast: %v", err)
 			}
-			if err := os.Remove(filepath.Join(dir, "other")); err != nil {
+			if err := os.Remove(other); err != nil {
 				t.Fatal(err)
 			}
 			unix.Sync() // ext4 hands out freed blocks once the deletion is in its journal
 			begin(t, db, payer())
 			isBallast(t, path, true)
-			t.Logf("%s: %d sales until it was full", fs, len(sales))
+			t.Logf("%s: %d facts until the ballast went", fs, facts)
 		})
 	}
 }
 
-// smallDisk mounts a file system with about 6 MiB of room, half of it taken by
-// other things.
+func ballastIsThere(path string) bool {
+	_, err := os.Stat(path + ".ballast")
+	return err == nil
+}
+
+// crowd takes all the room that a disk has left.
+func crowd(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{64 << 10, 4 << 10} {
+		for err == nil {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+		err = nil
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// smallDisk mounts a file system with less than 12 MiB of room.
 func smallDisk(t *testing.T, fs string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -201,8 +239,5 @@ func smallDisk(t *testing.T, fs string) string {
 			t.Errorf("unmount: %v", err)
 		}
 	})
-	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 3<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return dir
 }
