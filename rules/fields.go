@@ -49,6 +49,8 @@ const (
 // fields are in the order in which a case is hashed and written. New ones go to
 // the end: a case that was recorded before them keeps its hash, because only
 // what is known goes into it.
+//
+// budget: its rows are large and read through pointers
 var fields = [nFields]field{
 	{"amount", amount, 1, money.Max, nil, getAmount, setAmount, nil},
 	{"currency", currency, 0, math.MaxInt64, nil, getCurrency, setCurrency, nil},
