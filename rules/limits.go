@@ -1,11 +1,6 @@
 package rules
 
-import (
-	"cmp"
-	"slices"
-
-	"qrposd/rules/money"
-)
+import "qrposd/rules/money"
 
 // Limits bound what a till may sell without the provider. Conditions name them
 // (limits.count), and the store counts by them. A limit that is not known is not
@@ -44,7 +39,6 @@ func newPerCurrency(name string, amounts []money.Money) *perCurrency {
 	for _, m := range amounts {
 		p.rows = append(p.rows, perCurrencyRow{pack(m.Currency), m.Minor})
 	}
-	slices.SortFunc(p.rows, func(a, b perCurrencyRow) int { return cmp.Compare(a.cur, b.cur) })
 	return p
 }
 

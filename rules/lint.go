@@ -1,9 +1,8 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -56,7 +55,7 @@ func (s *Set) Lint() []Finding {
 		}
 	}
 	found = append(found, s.unused()...)
-	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Line < found[j].Line })
 	return found
 }
 

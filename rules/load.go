@@ -17,8 +17,8 @@ const MaxFaults = 20
 // loader turns a document into a set and collects what is wrong with it.
 type loader struct {
 	*document
-	set    *Set
-	reason map[string]int // ids of rules and where they are
+	set *Set
+	ids map[string]bool // of the rules so far
 }
 
 // Load reads a rule file: all of it or nothing. The error is Faults, and name is
@@ -27,7 +27,7 @@ func Load(name string, text []byte) (*Set, error) {
 	l := &loader{
 		document: readDocument(text),
 		set:      &Set{denied: map[string]bool{}, used: map[string]bool{}},
-		reason:   map[string]int{},
+		ids:      map[string]bool{},
 	}
 	if len(l.sections) > 0 && !slices.ContainsFunc(l.faults, func(f *flaw) bool { return f.code == Syntax }) {
 		l.tables()

@@ -80,11 +80,11 @@ func (l *loader) id(e entry) string {
 		l.fault(Range, e.val.at, fmt.Sprintf("%.50q is not an id", id), fmt.Sprintf("at most %d of a-z, 0-9 and -, beginning with a letter, such as split-sale", maxID))
 		return ""
 	}
-	if _, twice := l.reason[id]; twice {
+	if l.ids[id] {
 		l.fault(Duplicate, e.val.at, fmt.Sprintf("there are two rules %s", id), "rename one of them: records name rules by their id")
 		return id
 	}
-	l.reason[id] = e.at
+	l.ids[id] = true
 	return id
 }
 

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"iter"
 	"maps"
 	"math"
@@ -133,18 +132,23 @@ func (r *replay) change(id string) *RuleChange {
 
 func (r *replay) report() Report {
 	out := Report{Sales: r.sales, Changed: r.changed}
-	for key, t := range r.moves {
-		m := Move{From: key[0], To: key[1], Sales: t.sales}
-		for _, c := range slices.Sorted(maps.Keys(t.sums)) {
-			m.Sums = append(m.Sums, money.Money{Minor: t.sums[c], Currency: c})
+	for from := Allow; from <= Refuse; from++ {
+		for to := Allow; to <= Refuse; to++ {
+			if t := r.moves[[2]Effect{from, to}]; t != nil {
+				out.Moves = append(out.Moves, t.move(from, to))
+			}
 		}
-		out.Moves = append(out.Moves, m)
 	}
-	slices.SortFunc(out.Moves, func(a, b Move) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
-	})
 	for _, id := range slices.Sorted(maps.Keys(r.rules)) {
 		out.Rules = append(out.Rules, *r.rules[id])
 	}
 	return out
+}
+
+func (t *tally) move(from, to Effect) Move {
+	m := Move{From: from, To: to, Sales: t.sales}
+	for _, c := range slices.Sorted(maps.Keys(t.sums)) {
+		m.Sums = append(m.Sums, money.Money{Minor: t.sums[c], Currency: c})
+	}
+	return m
 }

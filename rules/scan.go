@@ -47,12 +47,12 @@ func scan(src string) ([]token, *flaw) {
 			at++
 			continue
 		case isLetter(c):
-			n := span1(src[at:], func(c byte) bool { return isLetter(c) || isDigit(c) || c == '.' })
+			n := run(src[at:], func(c byte) bool { return isLetter(c) || isDigit(c) || c == '.' })
 			tokens = append(tokens, token{lexName, src[at : at+n], at})
 			at += n
 			continue
 		case isDigit(c):
-			n := span1(src[at:], func(c byte) bool { return isLetter(c) || isDigit(c) || c == '.' })
+			n := run(src[at:], func(c byte) bool { return isLetter(c) || isDigit(c) || c == '.' })
 			tokens = append(tokens, token{lexNumber, src[at : at+n], at})
 			at += n
 			continue
@@ -107,7 +107,7 @@ func notFound(r rune) string {
 	return "the operators are && || ! == != < <= > >= + - * / %"
 }
 
-func span1(s string, in func(byte) bool) int {
+func run(s string, in func(byte) bool) int {
 	n := 1
 	for n < len(s) && in(s[n]) {
 		n++

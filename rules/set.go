@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -127,7 +128,7 @@ func (s *Set) Denied(payer string) bool { return s.denied[payer] }
 
 // seal sorts what has no order and names the whole.
 func (s *Set) seal() {
-	slices.SortFunc(s.rules, func(a, b rule) int { return strings.Compare(a.ID, b.ID) })
+	sort.Slice(s.rules, func(i, j int) bool { return s.rules[i].ID < s.rules[j].ID })
 	h := sha256.New()
 	for i := range s.rules {
 		r := &s.rules[i]

@@ -105,8 +105,8 @@ func (d *document) trial(file string, text []byte, base, s *section) Trial {
 
 // facts fills in a case. Amounts carry their currency, which has to be one.
 func (d *document) facts(c *Case, list []entry) {
-	slices.SortStableFunc(list, func(a, b entry) int { return fieldNamed(a.key) - fieldNamed(b.key) }) // amount first
 	cur := int64(0)
+	var written entry
 	for _, e := range list {
 		i := fieldNamed(e.key)
 		if i < 0 {
@@ -114,20 +114,19 @@ func (d *document) facts(c *Case, list []entry) {
 			continue
 		}
 		n, bad := e.assign(c, &fields[i])
-		if bad == nil && n.cur != 0 {
-			if cur == 0 {
-				cur = n.cur
-			}
-			if n.cur != cur {
-				bad = &flaw{Type, e.val.at, "the amounts of a case are of one currency", fmt.Sprintf("write it in %s", unpack(cur))}
-			}
-		}
-		if bad == nil && i == fieldCurrency && cur != 0 && pack(money.Currency(e.val.text)) != cur {
-			bad = &flaw{Type, e.val.at, "the amounts of a case are of one currency", "the amounts name it already"}
-		}
-		if bad != nil {
+		switch {
+		case bad != nil:
 			d.faults = append(d.faults, bad)
+		case i == fieldCurrency:
+			written = e
+		case cur == 0:
+			cur = n.cur
+		case n.cur != 0 && n.cur != cur:
+			d.fault(Type, e.val.at, "the amounts of a case are of one currency", fmt.Sprintf("write it in %s", unpack(cur)))
 		}
+	}
+	if cur != 0 && written.key != "" && pack(money.Currency(written.val.text)) != cur {
+		d.fault(Type, written.val.at, "the amounts of a case are of one currency", fmt.Sprintf("they are in %s", unpack(cur)))
 	}
 	if cur != 0 {
 		c.Amount.Currency = unpack(cur)
