@@ -110,7 +110,7 @@ type History struct {
 // Attempt is one order at the provider.
 type Attempt struct {
 	OrderNo       string   `json:"order_no"`
-	End           sale.End `json:"end" enum:",paid,closed,taken_back,not_sent,refused,concluded" doc:"How it ended; empty while it is open"`
+	End           sale.End `json:"end" enum:",paid,closed,taken_back,not_sent,refused,concluded,absent" doc:"How it ended; empty while it is open"`
 	TransactionID string   `json:"transaction_id,omitempty" doc:"The provider's number of the payment"`
 }
 
@@ -119,7 +119,7 @@ type Refund struct {
 	No      string           `json:"no"`
 	OrderNo string           `json:"order_no"`
 	Amount  Amount           `json:"amount"`
-	State   sale.RefundState `json:"state" enum:"owed,working,done,failed"`
+	State   sale.RefundState `json:"state" enum:"owed,working,done,failed,held"`
 	Auto    bool             `json:"auto,omitempty" doc:"Late money that the till gives back by itself"`
 	Reason  string           `json:"reason,omitempty"`
 	By      string           `json:"by,omitempty"`

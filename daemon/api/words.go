@@ -54,6 +54,7 @@ var sayings = map[string][2]Text{
 	"reversing":        {{"Taking the charge back", "正在撤销收款"}, {"Do not charge again until this is done. If money was taken, it goes back to the customer.", "完成前请勿重复收款。如已扣款，将退还顾客。"}},
 	"paid":             {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
 	"refund_failed":    {{"Refund failed", "退款失败"}, {"The money is still the shop's. Give it back another way, or ask WeChat Pay.", "款项仍在商家账户。请以其他方式退款，或联系微信支付。"}},
+	"refund_held":      {{"The refund needs a person", "退款需人工处理"}, {"WeChat Pay holds the refund. Finish it in the merchant platform; do not give the money back another way.", "退款滞留在微信支付，请在商户平台处理，勿以其他方式重复退款。"}},
 	"refunding":        {{"Refund under way", "正在退款"}, {"WeChat Pay has not confirmed it yet. Do not refund again.", "微信支付尚未确认，请勿重复退款。"}},
 	"giving_back":      {{"Giving the money back", "正在自动退款"}, {"The payment came too late to count and goes back to the customer by itself.", "付款到账过晚，将自动退还顾客。"}},
 	"part_refunded":    {{"Partly refunded", "已部分退款"}, {"WeChat Pay has confirmed the refund. The rest is the shop's.", "微信支付已确认退款，其余款项归商家。"}},
@@ -101,7 +102,9 @@ func stage(s *sale.Sale) string {
 		}
 		return "in_doubt"
 	case sale.Paid, sale.PartRefunded:
-		if n := len(s.Refunds); n > 0 && s.Refunds[n-1].State == sale.RefundBroken {
+		if n := len(s.Refunds); n > 0 && s.Refunds[n-1].State == sale.RefundHeld {
+			return "refund_held"
+		} else if n > 0 && s.Refunds[n-1].State == sale.RefundBroken {
 			return "refund_failed"
 		}
 	case sale.Refunding:
@@ -155,7 +158,8 @@ var reasons = map[string]Text{
 	"request_unsendable": {"The request cannot be sent by this till as it is set up. Call support.", "本机当前配置无法发送请求，请联系技术支持。"},
 	"order_paid":         {"WeChat Pay says that the order is paid.", "订单已支付。"},
 	"refund_no_funds":    {"The shop's balance at WeChat Pay does not cover the refund; it is sent again later.", "商户余额不足以退款，稍后自动重试。"},
-	"refund_failed":      {"WeChat Pay could not give the money back. It has to be done by hand.", "微信支付退款失败，需人工处理。"},
+	"refund_failed":      {"WeChat Pay could not give the money back.", "微信支付退款失败。"},
+	"refund_held":        {"WeChat Pay holds the refund until a person finishes it in the merchant platform.", "退款滞留，需在商户平台人工处理。"},
 }
 
 func reason(why *sale.Reason) *Reason {

@@ -30,7 +30,7 @@ func bilingual(t *testing.T, what string, text Text) {
 func specimens() []sale.Sale {
 	var all []sale.Sale
 	ends := []sale.End{sale.Open, sale.EndPaid, sale.EndClosed, sale.EndTakenBack, sale.EndNotSent, sale.EndRefused, sale.EndConcluded}
-	refunds := [][]sale.Refund{nil, {{State: sale.RefundBroken}}, {{State: sale.RefundOwed, Auto: true}}, {{State: sale.RefundPaid}}}
+	refunds := [][]sale.Refund{nil, {{State: sale.RefundBroken}}, {{State: sale.RefundHeld}}, {{State: sale.RefundOwed, Auto: true}}, {{State: sale.RefundPaid}}}
 	for _, st := range sale.States() {
 		for _, flow := range []sale.Flow{sale.Merchant, sale.Payer} {
 			for _, cancel := range []bool{false, true} {

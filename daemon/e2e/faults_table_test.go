@@ -48,6 +48,7 @@ var (
 	shownPaid = path{"opened ordering presented paid", "qr_coming qr_shown paid"}
 	givenBack = path{shownPaid.states + " refunding refunded", shownPaid.saw + " refunding refunded"}
 	stillOurs = path{shownPaid.states + " refunding paid", shownPaid.saw + " refunding refund_failed"}
+	heldOurs  = path{stillOurs.states, shownPaid.saw + " refunding refund_held"}
 	backLater = path{stillOurs.states + " refunding refunded", stillOurs.saw + " refunding refunded"}
 	withdrawn = path{"opened ordering presented closing cancelled", "qr_coming qr_shown qr_withdrawing cancelled"}
 	foundLate = path{withdrawn.states + " refunding refunded", withdrawn.saw + " giving_back refunded"}
@@ -56,6 +57,7 @@ var (
 	scanned       = path{"opened charging paid", "scan_wanted charging paid"}
 	scannedBack   = path{scanned.states + " refunding refunded", scanned.saw + " refunding refunded"}
 	scannedOurs   = path{scanned.states + " refunding paid", scanned.saw + " refunding refund_failed"}
+	scannedHeld   = path{scannedOurs.states, scanned.saw + " refunding refund_held"}
 	scannedLater  = path{scannedOurs.states + " refunding refunded", scannedOurs.saw + " refunding refunded"}
 	doubtPaid     = path{"opened charging in_doubt paid", "scan_wanted charging in_doubt paid"}
 	maybePaid     = path{"opened charging in_doubt? paid", "scan_wanted charging in_doubt paid"}
@@ -153,8 +155,8 @@ func stateRows() []row {
 		{"late_success", code, pays, 0, doubtReversed, "codepay 1, query 4-10, reverse 1", none},
 		{"refund_processing", qr, pays2, 0, givenBack, "native 1, query 1+, refund 1, query_refund 4-8", returned},
 		{"refund_processing", code, pays2, 0, scannedBack, "codepay 1, refund 1, query_refund 4-8", returned},
-		{"refund_abnormal", qr, pays2, 0, stillOurs, "native 1, query 1+, refund 1, query_refund 1+", kept},
-		{"refund_abnormal", code, pays2, 0, scannedOurs, "codepay 1, refund 1, query_refund 1+", kept},
+		{"refund_abnormal", qr, pays2, 0, heldOurs, "native 1, query 1+, refund 1, query_refund 1+", kept},
+		{"refund_abnormal", code, pays2, 0, scannedHeld, "codepay 1, refund 1, query_refund 1+", kept},
 		{"refund_closed", qr, again, 0, backLater, "native 1, query 1+, refund 2, query_refund 2+", returned},
 		{"refund_closed", code, again, 0, scannedLater, "codepay 1, refund 2, query_refund 2+", returned},
 		{"refund_no_balance", qr, pays2, 0, givenBack, "native 1, query 1+, refund 2, query_refund 1+", returned},

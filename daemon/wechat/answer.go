@@ -162,7 +162,11 @@ func judgeRefund(step sale.Step, s sale.Sale, r refundAnswer) sale.Event {
 		return sale.Event{Kind: sale.RefundDone}
 	case "PROCESSING":
 		return sale.Event{Kind: sale.RefundPending}
-	case "ABNORMAL", "CLOSED":
+	case "ABNORMAL": // the payer's card is dead: the money waits at the provider for a person
+		ev := fact(sale.RefundFailed, whyRefundHeld)
+		ev.Held = true
+		return ev
+	case "CLOSED":
 		return fact(sale.RefundFailed, whyRefundEnd)
 	}
 	return unclear(whyUnknown)

@@ -66,7 +66,7 @@ func goodAnswers() []heardCase {
 		{"reverse", sale.Reverse, script{status: 200, body: reversedJSON}, sale.TakenBack, ""},
 		{"refund accepted", sale.SendRefund, script{status: 200, body: refundJSON("PROCESSING")}, sale.RefundPending, ""},
 		{"refund done", sale.SendRefund, script{status: 200, body: refundJSON("SUCCESS")}, sale.RefundDone, ""},
-		{"refund abnormal", sale.QueryRefund, script{status: 200, body: refundJSON("ABNORMAL")}, sale.RefundFailed, "refund_failed"},
+		{"refund abnormal", sale.QueryRefund, script{status: 200, body: refundJSON("ABNORMAL")}, sale.RefundFailed, "refund_held"},
 		{"refund closed", sale.QueryRefund, script{status: 200, body: refundJSON("CLOSED")}, sale.RefundFailed, "refund_failed"},
 		{"refund query", sale.QueryRefund, script{status: 200, body: refundJSON("SUCCESS")}, sale.RefundDone, ""},
 	}

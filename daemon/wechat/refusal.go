@@ -149,6 +149,7 @@ var (
 	whyOrderPaid  = sale.Reason{Code: "order_paid", Message: "WeChat Pay says that the order is paid"}
 	whyRefused    = sale.Reason{Code: "request_refused", Message: "WeChat Pay refused the request"}
 	whyNoFunds    = sale.Reason{Code: "refund_no_funds", Message: "the shop's balance at WeChat Pay does not cover the refund; it is sent again later"}
-	whyRefundEnd  = sale.Reason{Code: "refund_failed", Message: "WeChat Pay could not give the money back; it has to be done by hand in the merchant platform"}
+	whyRefundEnd  = sale.Reason{Code: "refund_failed", Message: "WeChat Pay could not give the money back"}
+	whyRefundHeld = sale.Reason{Code: "refund_held", Message: "WeChat Pay could not deliver the refund; a person finishes it in the merchant platform"}
 	whyUnsendable = sale.Reason{Code: "request_unsendable", Message: "the stored request cannot be sent by this till as it is set up"}
 )

@@ -142,7 +142,7 @@ func v2Cases() []v2Case {
 		{"done", sale.QueryRefund, refund("SUCCESS"), sale.RefundDone, ""},
 		{"working", sale.QueryRefund, refund("PROCESSING"), sale.RefundPending, ""},
 		{"closed", sale.QueryRefund, refund("REFUNDCLOSE"), sale.RefundFailed, "refund_failed"},
-		{"by hand", sale.QueryRefund, refund("CHANGE"), sale.RefundFailed, "refund_failed"},
+		{"by hand", sale.QueryRefund, refund("CHANGE"), sale.RefundFailed, "refund_held"},
 		{"missing", sale.QueryRefund, v2Error("REFUNDNOTEXIST"), sale.Missing, ""},
 	}
 }

@@ -126,6 +126,9 @@ func (s *Sale) guard(ev Event) error {
 			return refuse(s, ev, "refund_unknown", "there is no refund "+ev.RefundNo)
 		}
 	case Received:
+		if s.Current() == nil {
+			return refuse(s, ev, "order_unknown", "it has no order that could have been paid")
+		}
 		if ev.Amount != s.Amount {
 			return refuse(s, ev, "amount_differs", fmt.Sprintf("%s was paid for a sale of %s", ev.Amount, s.Amount))
 		}
@@ -235,6 +238,9 @@ func (r *Refund) record(ev Event) {
 		r.State = RefundPaid
 	case RefundFailed:
 		r.State = RefundBroken
+		if ev.Held {
+			r.State = RefundHeld
+		}
 	}
 }
 

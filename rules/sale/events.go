@@ -75,8 +75,9 @@ const (
 	RefundPending Kind = "refund_pending"
 	// RefundDone: the provider's signed word that the payer has the money.
 	RefundDone Kind = "refund_done"
-	// RefundFailed: the provider's signed word that the refund will not happen. A
-	// person has to look; the money is still the shop's.
+	// RefundFailed: the provider's signed word that the refund will not arrive by
+	// itself. Either it will never happen and the money is still the shop's, or it
+	// is held and a person has to finish it at the provider.
 	RefundFailed Kind = "refund_failed"
 )
 
@@ -108,6 +109,7 @@ type Event struct {
 	TransactionID string      `json:"transaction_id,omitempty"` // Received: the provider's number
 	Amount        money.Money `json:"amount,omitzero"`          // Received, RefundRequested
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
+	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
 
 	Why *Reason `json:"why,omitempty"` // in the provider's or the cashier's words
 }

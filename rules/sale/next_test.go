@@ -105,8 +105,9 @@ func TestPayerCodeIsMasked(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "c", c, "s", []PayerCode{c})
 	req := NewRequest("POST", "/x", []byte(`{"payer":{"auth_code":"`+digits+`"}}`), c)
 	r, _ := json.Marshal(req)
-	for _, s := range []string{out, string(j), log.String(), string(r), fmt.Sprintf("%v", req.Body), c.ID()} {
-		if strings.Contains(s, digits) || strings.Contains(s, digits[:10]) || strings.Contains(s, fmt.Sprintf("%x", digits)) {
+	said := fmt.Sprintf("%v %+v %#v %v", req, Sale{Attempts: []Attempt{{Request: req}}}, &Attempt{Request: req}, []Request{req})
+	for _, s := range []string{out, string(j), log.String(), string(r), said, c.ID()} {
+		if strings.Contains(s, digits) || strings.Contains(s, digits[:10]) || strings.Contains(s, fmt.Sprintf("%x", digits)) || strings.Contains(s, fmt.Sprint([]byte(digits))) {
 			t.Errorf("the code is told in %s", s)
 		}
 	}

@@ -66,14 +66,17 @@ type Request struct {
 	Path   string `json:"path"`
 	Body   string `json:"body,omitempty"` // blanked
 	Digest string `json:"digest"`         // SHA-256 of the body as sent
-	wire   []byte
+	wire   *wire
 }
+
+// wire is a body as it is sent, behind a pointer because fmt prints what it finds.
+type wire struct{ body []byte }
 
 // NewRequest fixes a call. Every occurrence of code in the stored body is
 // replaced by as many asterisks.
 func NewRequest(method, path string, body []byte, code PayerCode) Request {
 	sum := sha256.Sum256(body)
-	r := Request{Method: method, Path: path, Digest: hex.EncodeToString(sum[:]), wire: body}
+	r := Request{Method: method, Path: path, Digest: hex.EncodeToString(sum[:]), wire: &wire{body}}
 	r.Body = string(body)
 	if !code.IsZero() {
 		r.Body = strings.ReplaceAll(r.Body, code.Reveal(), strings.Repeat("*", len(code.Reveal())))
@@ -88,9 +91,9 @@ var ErrBlanked = errors.New("sale: the request was stored without its payer code
 // Wire is the body as it is sent. A request read back from disk has it only if
 // nothing was blanked.
 func (r Request) Wire() ([]byte, error) {
-	body := r.wire
-	if body == nil {
-		body = []byte(r.Body)
+	body := []byte(r.Body)
+	if r.wire != nil {
+		body = r.wire.body
 	}
 	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != r.Digest {
 		return nil, ErrBlanked

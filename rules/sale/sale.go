@@ -112,7 +112,8 @@ const (
 	RefundOwed    RefundState = "owed"    // promised, perhaps sent
 	RefundWorking RefundState = "working" // accepted by the provider
 	RefundPaid    RefundState = "done"    // the payer has it
-	RefundBroken  RefundState = "failed"  // will not happen by itself
+	RefundBroken  RefundState = "failed"  // will never happen; the money may be promised again
+	RefundHeld    RefundState = "held"    // a person finishes it at the provider; not to be promised again
 )
 
 // Refund is money promised back. Its number is fixed before it is first sent

@@ -178,6 +178,27 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// A sale that ended before its first attempt meets every event as well: there is
+// no order that a stray word about money could be about.
+func TestEndsWithoutAnAttempt(t *testing.T) {
+	for _, end := range []Kind{CancelRequested, Concluded} {
+		s, err := begin(t, Payer).Apply(Event{Kind: end, At: 2000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range Kinds() {
+			for _, no := range []string{"", "X1"} {
+				ev := eventFor(&s, kind)
+				ev.OrderNo = no
+				if got, err := s.Apply(ev); err == nil && got.Net() != 0 {
+					t.Errorf("%s on a sale without an attempt moved money", kind)
+				}
+				s.Next(Now{At: 9000}, Watch{Code: true}, DefaultPlan())
+			}
+		}
+	}
+}
+
 // The stored numbers and names are on disk everywhere: this test is the list.
 func TestNamesOnDisk(t *testing.T) {
 	want := map[State]string{

@@ -13,7 +13,7 @@ let reachable = true, busy = false, click = null, spoken = '';
 const signs = {
   good: ['paid', 'part_refunded'],
   back: ['refunded', 'refunding', 'giving_back', 'reversed', 'reversing'],
-  doubt: ['in_doubt', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed'],
+  doubt: ['in_doubt', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held'],
   bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'expired', 'expired_unseen'],
 };
 const sign = (s) => Object.keys(signs).find((name) => signs[name].includes(s.says.code)) ?? 'wait';
