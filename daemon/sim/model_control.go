@@ -88,10 +88,11 @@ func (m *Models) Report() ModelsReport {
 func (m *Models) Requests(name string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	list := []string{} // never null on the wire
 	if p := m.providers[name]; p != nil {
-		return slices.Clone(p.bodies)
+		list = append(list, p.bodies...)
 	}
-	return []string{}
+	return list
 }
 
 // Reset forgets all providers: what they saw, and what they were told.
@@ -111,7 +112,7 @@ func (m *Models) Reset() ModelsReport {
 func (p *modelProvider) report() ModelReport {
 	r := ModelReport{Name: p.name, Setting: p.setting, Left: p.left, ModelCounts: p.count}
 	r.Scripts = maps.Clone(p.count.Scripts)
-	r.Violations = slices.Concat([]Violation{}, p.breaches)
+	r.Violations = append([]Violation{}, p.breaches...) // never null on the wire
 	return r
 }
 

@@ -244,8 +244,9 @@ func (m *mind) cite(s *jsonSchema) []any {
 	if s.MaxItems != nil {
 		high = min(high, *s.MaxItems)
 	}
-	list := make([]any, 0, high)
-	for _, w := range from[:min(max(high, low), len(from))] {
+	high = max(high, low, 0)
+	list := []any{}
+	for _, w := range from[:min(high, len(from))] {
 		list = append(list, w)
 	}
 	return list

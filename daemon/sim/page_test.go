@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,13 @@ func TestPageIsAPhoneAndABook(t *testing.T) {
 	paid := s.number()
 	s.must(200, "POST", codepayPath, s.codepayBody(paid, 900, code))
 	equal(t, "by the shown code", s.counts(paid).Codes[code], 1)
+	models := &modelClient{t, &s.w.Models, s.url}
+	for _, mode := range slices.Backward(modes) { // ends with quick, which answers
+		run("models "+mode, chromedp.Click(`[data-mode="`+mode+`"]`), chromedp.WaitVisible(`[data-mode="`+mode+`"][aria-pressed="true"]`))
+		equal(t, "mode", s.w.Models.Report().Mode, mode)
+	}
+	models.answer("p", ways()[0])
+	run("the models' counts", chromedp.WaitVisible("#providers tbody tr"))
 	run("cut the network", chromedp.Click("#link"), chromedp.WaitVisible(`#link[aria-pressed="false"]`))
 	rows, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("#faults tbody tr").length`))
 	if err != nil {

@@ -97,6 +97,28 @@ function drawLink(l) {
   $("link-text").textContent = l.up ? "Network is up: cut it" : "Network is cut: mend it";
 }
 
+const modeMeans = {
+  quick: "Every model answers to the point after about 120 ms.",
+  slow: "Every model answers after 2.5 s: too late for a till.",
+  wrong: "Every model answers in time, and nonsense: lies, forbidden verdicts, injected texts.",
+  off: "Every model resets the connection.",
+};
+
+function drawModels(m) {
+  for (const b of document.querySelectorAll("[data-mode]")) b.setAttribute("aria-pressed", b.dataset.mode === m.mode);
+  $("models-what").textContent = (modeMeans[m.mode] ?? "A provider has a script of its own.") + (m.providers.length ? "" : " Nobody asked yet.");
+  $("providers").hidden = m.providers.length === 0;
+  draw($("providers").tBodies[0], m.providers, (list) => list.map((p) => {
+    const tr = el("tr");
+    const n = (v, bad) => el("td", v, { class: bad ? "n bad" : "n" });
+    const told = p.violations.length;
+    tr.append(el("td", p.name), el("td", p.setting.script), n(p.calls), n(p.answered), n(p.refused, p.refused), n(p.aborted), n(p.cut),
+      n(`${p.tokens_in} in, ${p.tokens_out} out`), n(told, told));
+    if (p.last_refusal) tr.children[4].title = p.last_refusal;
+    return tr;
+  }));
+}
+
 function drawScanner(s) {
   scanner = s;
   $("plug").hidden = !s;
@@ -130,10 +152,10 @@ async function freshCode() {
 
 async function refresh() {
   try {
-    const [screen, counts, link, sc] = await Promise.all([
-      api("GET", "phone/screen"), api("GET", "counts"), api("GET", "link"), api("GET", "scanner").catch(() => null),
+    const [screen, counts, link, models, sc] = await Promise.all([
+      api("GET", "phone/screen"), api("GET", "counts"), api("GET", "link"), api("GET", "models"), api("GET", "scanner").catch(() => null),
     ]);
-    drawScreen(screen); drawBooks(counts); drawLink(link); drawScanner(sc); drawCode();
+    drawScreen(screen); drawBooks(counts); drawLink(link); drawModels(models); drawScanner(sc); drawCode();
   } catch (e) {
     note("The simulator does not answer: " + e.message, "bad");
   }
@@ -158,6 +180,12 @@ $("plug").onclick = () => attempt(async () => {
   note(s.plugged ? "Plugged in." : "Unplugged.");
 });
 $("link").onclick = () => attempt(() => api("POST", "link", { up: $("link").getAttribute("aria-pressed") !== "true" }));
+for (const b of document.querySelectorAll("[data-mode]")) {
+  b.onclick = () => attempt(async () => {
+    await api("POST", "models", { mode: b.dataset.mode });
+    note(`Models are ${b.dataset.mode}.`);
+  });
+}
 for (const b of document.querySelectorAll("[data-action]")) {
   b.onclick = () => attempt(async () => {
     const r = await api("POST", "phone/scan", { code_url: chosen, action: b.dataset.action });
