@@ -225,8 +225,7 @@ func (e *endpoint) request(ctx context.Context, model string, r Request) (*http.
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "qrposd")
-	if e.key != "" {
-		value := string(e.key)
+	if value := e.key.value(); value != "" {
 		if strings.EqualFold(e.KeyHeader, "Authorization") {
 			value = "Bearer " + value
 		}

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// key is an API key. It prints as what it is and not as what it says.
-type key string
+// key is an API key. It prints as what it is and not as what it says, and behind
+// the pointer also where it is printed as a field of something.
+type key struct{ text *string }
 
 const (
 	masked     = "[key]"
@@ -26,12 +27,21 @@ func (key) GoString() string             { return masked }
 func (key) LogValue() slog.Value         { return slog.StringValue(masked) }
 func (key) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
+// value is the key itself, "" if there is none.
+func (k key) value() string {
+	if k.text == nil {
+		return ""
+	}
+	return *k.text
+}
+
 // mask replaces every word of s that holds a piece of the key.
 func (k key) mask(s string) string {
-	if k == "" {
+	secret := strings.ToLower(k.value())
+	if secret == "" {
 		return s
 	}
-	words, secret := strings.Fields(s), strings.ToLower(string(k))
+	words := strings.Fields(s)
 	size := min(keyPiece, len(secret))
 	for i, w := range words {
 		w = strings.ToLower(w)
@@ -51,32 +61,32 @@ func (k key) mask(s string) string {
 func readKey(name string) (key, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return "", err
+		return key{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", err
+		return key{}, err
 	}
 	wide := info.Mode().Perm() & 0o077
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(filepath.Clean(name)) == filepath.Clean(dir) {
 		wide &^= 0o040
 	}
 	if wide != 0 {
-		return "", fmt.Errorf("%s: others may read it (mode %04o); chmod 600 it, or pass it as a credential of the service", name, info.Mode().Perm())
+		return key{}, fmt.Errorf("%s: others may read it (mode %04o); chmod 600 it, or pass it as a credential of the service", name, info.Mode().Perm())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
-		return "", err
+		return key{}, err
 	}
 	s := strings.TrimSpace(string(b))
 	if s == "" || len(b) > maxKeyFile {
-		return "", fmt.Errorf("%s: it holds no API key", name)
+		return key{}, fmt.Errorf("%s: it holds no API key", name)
 	}
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {
-			return "", fmt.Errorf("%s: %w", name, errors.New("the key is more than one word of plain characters; the file holds the key and nothing else"))
+			return key{}, fmt.Errorf("%s: %w", name, errors.New("the key is more than one word of plain characters; the file holds the key and nothing else"))
 		}
 	}
-	return key(s), nil
+	return key{&s}, nil
 }
