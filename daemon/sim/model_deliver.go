@@ -185,14 +185,20 @@ func (c *modelCall) body(rw http.ResponseWriter, r *http.Request, cut <-chan str
 func (c *modelCall) keepAlive(rw http.ResponseWriter, r *http.Request, cut <-chan struct{}) bool {
 	c.headers(rw.Header())
 	rw.WriteHeader(c.answer.status)
-	for c.script.travel == travelBlanksForever || time.Since(c.start) < c.delay {
+	for {
 		_, _ = rw.Write([]byte("\n"))
 		_ = http.NewResponseController(rw).Flush()
-		if !pause(r, blankEvery, cut) {
+		next := blankEvery
+		if c.script.travel == travelBlanks {
+			next = min(next, c.delay-time.Since(c.start))
+		}
+		if next <= 0 {
+			return true
+		}
+		if !pause(r, next, cut) {
 			return false
 		}
 	}
-	return true
 }
 
 // hang waits until somebody gives up.

@@ -51,6 +51,7 @@ type mind struct {
 	wanted []string // texts among the facts: a verdict that is there already is one to agree with
 	names  []string // of the facts
 	listed []string // the ids that they list
+	ground []string // the names of those that made the risk
 	lean   int      // of the verdict: as the risk says, or always the mildest or the severest
 	unsent bool     // cite what is not among the facts
 }
@@ -70,7 +71,9 @@ func consider(input string) *mind {
 		return m
 	}
 	m.read("", "", facts)
-	slices.Sort(m.names)
+	slices.Sort(m.names) // maps have no order
+	slices.Sort(m.listed)
+	slices.Sort(m.ground)
 	m.risk = min(m.risk+min(2*len(m.listed), 4), 10)
 	return m
 }
@@ -105,6 +108,7 @@ func (m *mind) read(path, key string, v any) {
 		}
 	case float64:
 		if strings.Contains(key, "amount") || strings.Contains(key, "total") || strings.Contains(key, "price") {
+			m.ground = append(m.ground, path)
 			m.risk = max(m.risk, min(int(math.Log10(max(v, 1)))-2, 7)) // 100.00 is 2, 100000.00 is 5
 		}
 	}
@@ -225,7 +229,7 @@ var severities = []struct {
 
 // cite lists what the answer rests on: one to three of the facts, of the schema's list if it has one.
 func (m *mind) cite(s *jsonSchema) []any {
-	known := slices.Concat(m.listed, m.names)
+	known := slices.Concat(m.ground, m.listed, m.names)
 	from := known
 	if s.Items != nil && len(s.Items.Enum) > 0 {
 		from = nil
@@ -234,6 +238,7 @@ func (m *mind) cite(s *jsonSchema) []any {
 				from = append(from, w)
 			}
 		}
+		slices.SortStableFunc(from, func(a, b string) int { return cmp.Compare(slices.Index(known, a), slices.Index(known, b)) })
 	} else if m.unsent {
 		from = []string{"rule-that-was-never-sent", "r-9000"}
 	}
