@@ -271,3 +271,17 @@ func TestKeyFiles(t *testing.T) {
 		t.Errorf("no certificate: %v", err)
 	}
 }
+
+// Texts are written as encoding/json reads them.
+func TestText(t *testing.T) {
+	all := make([]byte, 0, 300)
+	for c := range 256 {
+		all = append(all, byte(c))
+	}
+	for _, s := range []string{"", "a", `"\`, "\x00\x1f\x7f", "ä€😀\u2028", "<&>", string(all)} {
+		var got string
+		if err := json.Unmarshal(text(s), &got); err != nil || got != strings.ToValidUTF8(s, "\ufffd") && got != string([]rune(s)) {
+			t.Errorf("%q becomes %s, %v", s, text(s), err)
+		}
+	}
+}

@@ -232,9 +232,7 @@ func (f *Facts) encode() (b []byte, sent []string, err error) {
 		if head > 1 {
 			b = append(b, ',')
 		}
-		b = append(b, '"')
-		b = append(b, fact.name...)
-		b = append(b, '"', ':')
+		b = append(appendText(b, fact.name), ':')
 		empty := len(b)
 		if b, err = fact.write(f, b); err != nil {
 			return nil, nil, fmt.Errorf("llm: %s: %w", fact.name, err)
@@ -270,7 +268,7 @@ func word[T ~string](list []string, at func(*Facts) T) func(*Facts, []byte) ([]b
 		case !slices.Contains(list, w):
 			return b, errWord
 		}
-		return quote(b, w), nil
+		return appendText(b, w), nil
 	}
 }
 
@@ -280,7 +278,7 @@ func label(at func(*Facts) Label) func(*Facts, []byte) ([]byte, error) {
 		if l == "" {
 			return b, nil
 		}
-		return quote(b, string(l)), l.check()
+		return appendText(b, string(l)), l.check()
 	}
 }
 
@@ -306,7 +304,7 @@ func writeCurrency(f *Facts, b []byte) ([]byte, error) {
 	if _, err := money.Exponent(f.Currency); err != nil {
 		return b, errWord
 	}
-	return quote(b, string(f.Currency)), nil
+	return appendText(b, string(f.Currency)), nil
 }
 
 // list writes words in alphabetical order: they are sets, and the same set is the
@@ -324,14 +322,9 @@ func list[T ~string](b []byte, words []T, check func(T) error) ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = quote(b, string(w))
+		b = appendText(b, string(w))
 	}
 	return append(b, ']'), nil
-}
-
-// quote is for words that were checked: nothing in them has to be escaped.
-func quote(b []byte, w string) []byte {
-	return append(append(append(b, '"'), w...), '"')
 }
 
 // factNames are the names of all facts.

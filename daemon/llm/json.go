@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // member is a name and a value of a JSON object, in the order in which they stand.
@@ -60,34 +61,49 @@ func object(list ...member) json.RawMessage {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(append(append(b, text(m.name)...), ':'), m.value...)
+		b = append(append(appendText(b, m.name), ':'), m.value...)
 	}
 	return append(b, '}')
 }
 
 func array(list ...json.RawMessage) json.RawMessage {
-	return slices.Concat([]byte{'['}, bytes.Join(raws(list), []byte{','}), []byte{']'})
-}
-
-func raws(list []json.RawMessage) [][]byte {
-	out := make([][]byte, len(list))
+	b := []byte{'['}
 	for i, r := range list {
-		out[i] = r
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, r...)
 	}
-	return out
+	return append(b, ']')
 }
 
 func texts(list []string) json.RawMessage {
-	out := make([]json.RawMessage, len(list))
+	b := []byte{'['}
 	for i, s := range list {
-		out[i] = text(s)
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, s)
 	}
-	return array(out...)
+	return append(b, ']')
 }
 
-func text(s string) json.RawMessage {
-	b, _ := json.Marshal(s) // of a string it cannot fail
-	return b
+func text(s string) json.RawMessage { return appendText(make([]byte, 0, len(s)+len(s)/4+2), s) }
+
+// appendText escapes what JSON demands and nothing more.
+func appendText(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s { // what is not UTF-8 becomes the replacement character
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ':
+			b = append(b, '\\', 'u', '0', '0', '0'+byte(r>>4), "0123456789abcdef"[r&15])
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return append(b, '"')
 }
 
 func number(n int) json.RawMessage { return strconv.AppendInt(nil, int64(n), 10) }

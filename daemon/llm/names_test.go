@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,7 +53,9 @@ func TestNames(t *testing.T) {
 		n := newNames(ctx, s)
 		step := func(what, want string, within time.Duration, asked int) {
 			t.Helper()
-			if addr, took := first(t, n); addr != want || took > within || s.asked != asked {
+			addr, took := first(t, n)
+			synctest.Wait()
+			if addr != want || took > within || s.asked != asked {
 				t.Errorf("%s: %s after %s, asked %d times; want %s within %s, %d", what, addr, took, s.asked, want, within, asked)
 			}
 		}
@@ -97,7 +100,9 @@ func TestNamesUnknown(t *testing.T) {
 		s := &script{}
 		n := newNames(ctx, s)
 		for range 2 {
-			if addr, _ := first(t, n); addr != "lookup api.example.com: no such host" {
+			addr, _ := first(t, n)
+			synctest.Wait()
+			if addr != "lookup api.example.com: no such host" {
 				t.Error(addr)
 			}
 		}
@@ -108,6 +113,7 @@ func TestNamesUnknown(t *testing.T) {
 		if _, err := n.lookup(short, "api.example.com"); err != context.DeadlineExceeded || time.Since(began) != 540*time.Millisecond {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
+		synctest.Wait()
 		if s.asked != 3 {
 			t.Errorf("asked %d times", s.asked)
 		}
@@ -117,6 +123,7 @@ func TestNamesUnknown(t *testing.T) {
 // road is a network on which some addresses answer, some refuse and some are silent.
 type road struct {
 	how   map[string]time.Duration // negative: refuses after that long
+	mu    sync.Mutex
 	tried []string
 	open  int
 }
@@ -127,12 +134,16 @@ type pipe struct {
 }
 
 func (p *pipe) Close() error {
+	p.road.mu.Lock()
+	defer p.road.mu.Unlock()
 	p.road.open--
 	return p.Conn.Close()
 }
 
 func (r *road) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	r.mu.Lock()
 	r.tried = append(r.tried, address)
+	r.mu.Unlock()
 	wait, ok := r.how[address]
 	if !ok {
 		<-ctx.Done()
@@ -142,7 +153,9 @@ func (r *road) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if wait < 0 {
 		return nil, &net.OpError{Op: "dial", Err: net.UnknownNetworkError("refused")}
 	}
+	r.mu.Lock()
 	r.open++
+	r.mu.Unlock()
 	a, _ := net.Pipe()
 	return &pipe{a, r}, nil
 }
@@ -173,10 +186,13 @@ func TestDial(t *testing.T) {
 			d := &dialer{newNames(ctx, &script{addrs: []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}}), r.dial}
 			began := time.Now()
 			conn, err := d.connect(t.Context(), "tcp", "api.example.com:443")
-			if took := time.Since(began); took != tt.took || (err != nil) != tt.err || !slices.Equal(r.tried, tt.tried) {
+			took := time.Since(began)
+			synctest.Wait()
+			if took != tt.took || (err != nil) != tt.err || !slices.Equal(r.tried, tt.tried) {
 				t.Errorf("%s: %v after %s through %q, want %s, %q", tt.name, err, took, r.tried, tt.took, tt.tried)
 			}
 			time.Sleep(time.Second) // losers connect late and are closed
+			synctest.Wait()
 			if conn != nil {
 				conn.Close()
 			}
@@ -193,9 +209,10 @@ func TestDialRemembers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		s := &script{addrs: []string{"192.0.2.1", "192.0.2.2"}}
-		r := &road{how: map[string]time.Duration{"192.0.2.2:443": time.Millisecond}}
+		const ms = time.Millisecond
+		r := &road{how: map[string]time.Duration{"192.0.2.2:443": ms, "127.0.0.1:80": ms, "[::1]:80": ms}}
 		d := &dialer{newNames(ctx, s), r.dial}
-		for _, want := range []time.Duration{stagger + time.Millisecond, time.Millisecond} {
+		for _, want := range []time.Duration{stagger + ms, ms} {
 			began := time.Now()
 			conn, err := d.connect(t.Context(), "tcp", "api.example.com:443")
 			if err != nil || time.Since(began) != want {
@@ -203,9 +220,9 @@ func TestDialRemembers(t *testing.T) {
 			}
 			conn.Close()
 		}
+		synctest.Wait()
 		// This machine and plain addresses are nobody's to look up.
 		asked := s.asked
-		r.how["127.0.0.1:80"], r.how["[::1]:80"] = time.Millisecond, time.Millisecond
 		for _, host := range []string{"localhost:80", "[::1]:80", "127.0.0.1:80"} {
 			conn, err := d.connect(t.Context(), "tcp", host)
 			if err != nil {

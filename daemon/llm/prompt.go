@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // maxTokens is enough for an answer of any task and for nothing else.
@@ -115,10 +116,11 @@ func Prompt(task Task, f Facts) (Request, error) {
 // besides, enumerations and no bounds. It is the same for every sale, because
 // providers compile schemas when they first see them.
 func (f form) schema(words []string) json.RawMessage {
-	levels := make([]json.RawMessage, f.top+1)
-	for i := range levels {
-		levels[i] = number(i)
+	levels := []byte{'['}
+	for i := range f.top + 1 {
+		levels = append(strconv.AppendInt(levels, int64(i), 10), ',')
 	}
+	levels[len(levels)-1] = ']'
 	kind := func(name string, more ...member) json.RawMessage {
 		return object(append([]member{{"type", text(name)}}, more...)...)
 	}
@@ -127,7 +129,7 @@ func (f form) schema(words []string) json.RawMessage {
 		"object",
 		member{"properties", object(
 			member{f.word, kind("string", member{"enum", texts(words)})},
-			member{f.level, kind("integer", member{"enum", array(levels...)})},
+			member{f.level, kind("integer", member{"enum", levels})},
 			member{"cites", cites},
 		)},
 		member{"required", texts([]string{f.word, f.level, "cites"})},
