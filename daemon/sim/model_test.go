@@ -254,3 +254,19 @@ func TestWhatATillMustNotTellIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+// The stub shares its cores with the till that is measured against it.
+func BenchmarkModelAnswers(b *testing.B) {
+	m, w := &Models{}, ways()[0]
+	if _, err := m.Set("p", ModelSetting{}); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		rw := httptest.NewRecorder()
+		m.ServeHTTP(rw, newRequest(w.path, w.body))
+		if rw.Code != http.StatusOK {
+			b.Fatal(rw.Body)
+		}
+	}
+}
