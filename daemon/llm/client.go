@@ -193,6 +193,9 @@ func (c *Client) send(ctx context.Context, e *endpoint, model string, r Request)
 		return first, nil, lost(ctx, err)
 	}
 	defer res.Body.Close()
+	if first = time.Now(); at.Load() != nil {
+		first = *at.Load()
+	}
 	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil || ctx.Err() != nil: // what came too late did not come
@@ -206,9 +209,6 @@ func (c *Client) send(ctx context.Context, e *endpoint, model string, r Request)
 	if f != nil {
 		f.Status = res.StatusCode
 		return first, nil, f
-	}
-	if t := at.Load(); t != nil {
-		first = *t
 	}
 	return first, body, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -69,19 +70,22 @@ func pause(r *http.Request, d time.Duration) bool {
 func TestHangs(t *testing.T) {
 	for name, hang := range hangs {
 		t.Run(name, func(t *testing.T) {
-			c := client(t, serve(t, hang))
+			c, r := client(t, serve(t, hang)), testRequest(t)
 			goroutines, files := runtime.NumGoroutine(), openFiles(t)
-			for _, provider := range []string{"openai-schema", "anthropic-tool", "gemini-schema"} {
-				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-				_, f := askWith(ctx, t, c, provider)
-				if ctx.Err() == nil {
-					t.Errorf("%s: ended before its time", provider)
-				}
-				cancel()
-				if f == nil || f.Class != Transient || f.Code != "deadline" || !errors.Is(f, context.DeadlineExceeded) {
-					t.Errorf("%s: %+v", provider, f)
-				}
+			var wg sync.WaitGroup
+			for i := range 24 {
+				provider := []string{"openai-schema", "anthropic-tool", "gemini-schema"}[i%3]
+				wg.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+					defer cancel()
+					_, err := c.Ask(ctx, Choice{provider, "m-1"}, r)
+					var f *Failure
+					if !errors.As(err, &f) || f.Class != Transient || f.Code != "deadline" || !errors.Is(f, context.DeadlineExceeded) || ctx.Err() == nil {
+						t.Errorf("%s: %+v", provider, f)
+					}
+				})
 			}
+			wg.Wait()
 			settles(t, goroutines, files)
 		})
 	}
