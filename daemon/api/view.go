@@ -48,14 +48,14 @@ func can(s *sale.Sale) Can {
 	return Can{
 		Cancel: err == nil && !s.Cancel && cancelled.Facts > s.Facts,
 		Refund: (s.State == sale.Paid || s.State == sale.PartRefunded) && s.Refundable(a.OrderNo).Minor > 0,
-		Scan:   s.State == sale.Opened && s.Flow == sale.Payer,
+		Scan:   (s.State == sale.Opened || s.State == sale.Judged) && s.Flow == sale.Payer,
 		Retry:  retryable(s),
 	}
 }
 
 func retryable(s *sale.Sale) bool {
 	failed := s.State == sale.Declined || s.State == sale.Reversed
-	return failed && s.Flow == sale.Payer && !s.Cancel && s.Current().End.Retryable()
+	return failed && s.Flow == sale.Payer && !s.Cancel && s.Current() != nil && s.Current().End.Retryable()
 }
 
 func history(s *sale.Sale) History {

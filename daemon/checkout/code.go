@@ -63,7 +63,7 @@ func (d *Desk) awaiting() (sale.ID, bool) {
 	d.mu.Unlock()
 	var latest sale.Sale
 	for _, id := range ids {
-		if s, err := d.Journal.Sale(id); err == nil && s.State == sale.Opened && s.Flow == sale.Payer && s.Begun > latest.Begun {
+		if s, err := d.Journal.Sale(id); err == nil && (s.State == sale.Opened || s.State == sale.Judged) && s.Flow == sale.Payer && s.Begun > latest.Begun {
 			latest = s
 		}
 	}

@@ -17,6 +17,7 @@ type Options struct {
 	Gateway Gateway
 	Journal Journal
 	Clock   Clock
+	Adviser Adviser // needed where Plan.Judge is set
 	Plan    sale.Plan
 	Wallets []scanner.Wallet   // how payer codes look; nil is the built-in table
 	Wallet  string             // the wallet that Gateway charges
@@ -129,6 +130,25 @@ func (d *Desk) payerCode(c scanner.Class) (sale.PayerCode, error) {
 func (d *Desk) Cancel(ctx context.Context, id sale.ID, by string) (sale.Sale, error) {
 	s, err := d.Journal.Commit(ctx, id, sale.Event{Kind: sale.CancelRequested, By: by}, sale.Once{})
 	if err == nil {
+		d.kick(id)
+	}
+	return s, err
+}
+
+// Consent records that the payer agreed to the price or that a manager approved,
+// whichever the sale waits for.
+func (d *Desk) Consent(ctx context.Context, id sale.ID, by string) (sale.Sale, error) {
+	s, err := d.Journal.Sale(id)
+	if err != nil {
+		return s, err
+	}
+	ev := sale.Event{Kind: sale.Approved, By: by}
+	if s.State == sale.AwaitingConfirmation {
+		ev.Kind = sale.Agreed
+	} else if by == "" {
+		return s, errNobodyApproves
+	}
+	if s, err = d.Journal.Commit(ctx, id, ev, sale.Once{}); err == nil {
 		d.kick(id)
 	}
 	return s, err

@@ -54,6 +54,13 @@ type Journal interface {
 	Unfinished() ([]sale.ID, error)
 }
 
+// Adviser judges sales before anything is asked of the provider.
+type Adviser interface {
+	// Judge says what stands in the way of a sale, as a sale.Assessed fact. It has no
+	// error and takes 600 ms at most: the rules decide where nobody else does.
+	Judge(ctx context.Context, s sale.Sale) sale.Event
+}
+
 // Clock is the till's own time, which never goes back.
 type Clock interface {
 	Now() sale.Now

@@ -64,7 +64,7 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 
 // fix gives the bytes of a step: those on record if there are any, else new ones.
 func (d *Desk) fix(s sale.Sale, step sale.Step, code sale.PayerCode) (sale.Request, error) {
-	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude {
+	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude || step.Do == sale.Judge {
 		return req, nil
 	}
 	return d.Gateway.Prepare(step, s, code)
@@ -73,8 +73,11 @@ func (d *Desk) fix(s sale.Sale, step sale.Step, code sale.PayerCode) (sale.Reque
 // perform takes the step. This is the one line of the product from which money
 // moves.
 func (d *Desk) perform(ctx context.Context, s sale.Sale, step sale.Step, req sale.Request) sale.Event {
-	if step.Do == sale.Conclude {
+	switch step.Do {
+	case sale.Conclude:
 		return s.Conclusion(step)
+	case sale.Judge:
+		return d.Adviser.Judge(ctx, s)
 	}
 	d.at("before-send", step)
 	ev := d.Gateway.Do(ctx, step, s, req)

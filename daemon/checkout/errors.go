@@ -24,10 +24,11 @@ func (e *Error) Problem() (status int, code, message, hint string) {
 
 // The refusals that need no details.
 var (
-	errNobodyWaits = &Error{409, "scan_unexpected", "a payment code was scanned but no sale waits for one", "type the amount first, then scan"}
-	errStaleScan   = &Error{409, "scan_stale", "a payment code was scanned a while ago and was not used", "scan it again"}
-	errCodeHeld    = &Error{409, "scan_in_progress", "this sale is being charged with a code already", "wait for its outcome"}
-	errStopping    = &Error{503, "stopping", "the till is being stopped", "try again in a few seconds; nothing was charged"}
+	errNobodyWaits    = &Error{409, "scan_unexpected", "a payment code was scanned but no sale waits for one", "type the amount first, then scan"}
+	errStaleScan      = &Error{409, "scan_stale", "a payment code was scanned a while ago and was not used", "scan it again"}
+	errCodeHeld       = &Error{409, "scan_in_progress", "this sale is being charged with a code already", "wait for its outcome"}
+	errNobodyApproves = &Error{422, "approver_missing", "an approval needs the name of whoever approves", "enter the manager's name"}
+	errStopping       = &Error{503, "stopping", "the till is being stopped", "try again in a few seconds; nothing was charged"}
 )
 
 func notPayment(c scanner.Class) error {
@@ -55,9 +56,11 @@ func awaits(s sale.Sale) error {
 	switch {
 	case s.Flow != sale.Payer:
 		return &Error{409, "sale_other_flow", "this sale shows a QR code; the customer scans it", "cancel it to scan the customer's code instead"}
-	case s.State == sale.Opened:
+	case s.State == sale.Opened || s.State == sale.Judged:
 		return nil
-	case (s.State == sale.Declined || s.State == sale.Reversed) && a.End.Retryable() && !s.Cancel:
+	case s.State.Before():
+		return &Error{409, "sale_" + s.State.String(), "this sale waits for somebody to agree first", "let the customer or the manager agree, then scan"}
+	case (s.State == sale.Declined || s.State == sale.Reversed) && a != nil && a.End.Retryable() && !s.Cancel:
 		return nil
 	case s.State.Live():
 		return &Error{409, "sale_" + s.State.String(), "this sale is being charged; its outcome is not known yet", "do not charge again: wait until the till knows"}

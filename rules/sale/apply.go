@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,6 +50,8 @@ func Begin(n New, id ID, key string, ev Event) (Sale, error) {
 // answered "not yet", or a fact that is on record already.
 func (s Sale) Ephemeral(ev Event) bool {
 	switch a := s.Attempt(ev.OrderNo); {
+	case ev.Kind == Assessed && s.State == Opened && s.Flow == Merchant:
+		return ev.Judgement.clear() // it is written with the order, which follows at once
 	case s.isAside(ev):
 		return s.asideEphemeral(ev)
 	case ev.Kind == PayFailed && a != nil && a.Failed:
@@ -111,6 +114,10 @@ func (s Sale) clone() Sale {
 // goes back than came.
 func (s *Sale) guard(ev Event) error {
 	switch ev.Kind {
+	case Assessed:
+		if ev.Judgement == nil {
+			return refuse(s, ev, "judgement", "there is no judgement in it")
+		}
 	case OrderIntended, ChargeIntended:
 		return s.guardAttempt(ev)
 	case RefundRequested:
@@ -143,6 +150,9 @@ func (s *Sale) guardAttempt(ev Event) error {
 	if ev.Request == nil || ev.OrderNo != s.NextOrderNo() {
 		return refuse(s, ev, "order_number", "an attempt carries its request and the sale's next order number")
 	}
+	if j := cmp.Or(ev.Judgement, s.Judgement); j != nil && !j.clear() {
+		return refuse(s, ev, "sale_not_judged", "it was not judged fit to be charged yet")
+	}
 	if len(s.Attempts) >= maxAttempts {
 		return refuse(s, ev, "sale_too_many_attempts", "open a new sale")
 	}
@@ -159,7 +169,15 @@ func (s *Sale) record(ev Event) {
 	}
 	a := s.Current()
 	switch ev.Kind {
+	case Assessed:
+		s.judge(ev.Judgement)
+	case Agreed, Approved:
+		s.Judgement = &Judgement{Needs: s.Judgement.Needs[1:], Review: s.Judgement.Review, By: s.Judgement.By}
+		s.Why = nil
 	case OrderIntended, ChargeIntended:
+		if ev.Judgement != nil {
+			s.judge(ev.Judgement)
+		}
 		s.Attempts = append(s.Attempts, Attempt{OrderNo: ev.OrderNo, Request: *ev.Request, Sent: ev.At, CodeID: ev.CodeID})
 		s.Why = nil
 	case Ordered:
@@ -188,6 +206,11 @@ func (s *Sale) record(ev Event) {
 	}
 }
 
+// judge keeps what a judgement asks for; how it came about stays in the journal.
+func (s *Sale) judge(j *Judgement) {
+	s.Judgement = &Judgement{Refused: j.Refused, Needs: j.Needs, Review: j.Review, By: j.By}
+}
+
 func (s *Sale) recordPayment(a *Attempt, ev Event) {
 	a.TransactionID = ev.TransactionID
 	switch {
@@ -199,7 +222,7 @@ func (s *Sale) recordPayment(a *Attempt, ev Event) {
 		s.Why = nil
 	default: // late: somebody was told "failed"
 		a.end(EndPaid, ev.At)
-		s.Why = &Reason{"late_success", "the payment arrived after the sale had ended and is given back"}
+		s.Why = &Reason{Code: "late_success", Message: "the payment arrived after the sale had ended and is given back"}
 		s.oweRefund(a.OrderNo, s.Amount, "", s.Why.Message, true)
 	}
 }
@@ -270,6 +293,8 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		return allowed[0]
 	}
 	switch ev.Kind {
+	case Assessed, Agreed:
+		return s.afterJudgement()
 	case RefundDone, RefundFailed:
 		return s.afterRefund()
 	case Closed, TakenBack, Concluded:
@@ -286,6 +311,19 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		return Expired
 	}
 	return s.State
+}
+
+// afterJudgement is where a sale waits for what is still needed.
+func (s *Sale) afterJudgement() State {
+	switch j := s.Judgement; {
+	case j.Refused:
+		return Declined
+	case len(j.Needs) == 0:
+		return Judged
+	case j.Needs[0] == NeedConfirm:
+		return AwaitingConfirmation
+	}
+	return AwaitingApproval
 }
 
 // afterRefund is where a sale rests when its refund has ended: by how much of

@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,6 +15,14 @@ const (
 	// Begun: a cashier or a POS asked for a sale. It creates the Sale and is the
 	// first entry of every sale's journal.
 	Begun Kind = "begun"
+
+	// Assessed: what the rules say of the sale, and a model if one was quick. It may
+	// end the sale, or name what has to happen first.
+	Assessed Kind = "judged"
+	// Agreed: the payer agreed to the price.
+	Agreed Kind = "agreed"
+	// Approved: a manager agreed.
+	Approved Kind = "approved"
 
 	// OrderIntended: the request for a QR code is about to leave, and here it is.
 	OrderIntended Kind = "order_intended"
@@ -84,7 +93,7 @@ const (
 // Kinds lists every kind of event in the order of a sale's life.
 func Kinds() []Kind {
 	return []Kind{
-		Begun, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
+		Begun, Assessed, Agreed, Approved, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
 		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, RefundRequested, RefundIntended,
 		RefundPending, RefundDone, RefundFailed,
 	}
@@ -111,8 +120,32 @@ type Event struct {
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
 	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
 
-	Why *Reason `json:"why,omitempty"` // in the provider's or the cashier's words
+	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended where it goes with it
+
+	Why *Reason `json:"why,omitempty"` // in the provider's, a rule's or the cashier's words
 }
+
+// Need is something that has to happen before a sale may be charged.
+type Need string
+
+// The needs, in the order in which they are met.
+const (
+	NeedConfirm Need = "confirm" // the payer agrees to the price
+	NeedApprove Need = "approve" // a manager agrees
+)
+
+// Judgement is the word of the rules, and perhaps of a model, on a sale. There is
+// none that settles a sale.
+type Judgement struct {
+	Refused bool            `json:"refused,omitempty"`
+	Needs   []Need          `json:"needs,omitempty"`
+	Review  bool            `json:"review,omitempty"` // somebody looks at it later
+	By      string          `json:"by"`               // by what path it came about
+	Record  json.RawMessage `json:"record,omitempty"` // how, for replay and for whoever asks; not kept in the sale
+}
+
+// clear says that nothing stands in the way.
+func (j *Judgement) clear() bool { return !j.Refused && len(j.Needs) == 0 }
 
 // ends says that ev is the end of an attempt without money.
 func (ev Event) ends() bool {
@@ -123,6 +156,7 @@ func (ev Event) ends() bool {
 type Reason struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Chinese string `json:"zh,omitempty"` // the same, where a rule says it
 }
 
 func (r Reason) String() string { return fmt.Sprintf("%s: %s", r.Code, r.Message) }

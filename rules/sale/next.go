@@ -9,9 +9,10 @@ import (
 type Action string
 
 // The actions. Order, Charge, Close, Reverse and Refund change something at the
-// provider and need an intent on disk; Conclude asks nobody.
+// provider and need an intent on disk; Judge and Conclude do not reach it.
 const (
 	Nothing     Action = ""
+	Judge       Action = "judge"
 	Order       Action = "order"
 	Charge      Action = "charge"
 	Query       Action = "query"
@@ -29,6 +30,8 @@ type Step struct {
 	Due      Instant
 	OrderNo  string
 	RefundNo string
+
+	Judgement *Judgement // goes on record with the step's intent
 }
 
 // Poll is what was heard about one order or refund since the process began.
@@ -45,10 +48,16 @@ type Poll struct {
 type Watch struct {
 	Polls map[string]Poll
 	Code  bool // a payer's code is at hand; only its owner knows it
+
+	Judgement *Judgement // that nothing stands in the way; on record with the order's intent
 }
 
 // Note adds the answer to a step to the watch.
 func (w *Watch) Note(step Step, ev Event, now Instant) {
+	if step.Do == Judge {
+		w.Judgement = ev.Judgement
+		return
+	}
 	if w.Polls == nil {
 		w.Polls = make(map[string]Poll)
 	}
@@ -97,7 +106,7 @@ func (s Sale) Next(now Now, w Watch, p Plan) Step {
 func (s Sale) NeedsIntent(step Step) bool {
 	switch step.Do {
 	case Order:
-		return s.State == Opened
+		return s.State.Before()
 	case Charge, Close, Reverse, SendRefund:
 		return true
 	}
@@ -124,18 +133,20 @@ func (s Sale) Recorded(step Step) (Request, bool) {
 func (s Sale) Conclusion(step Step) Event {
 	ev := Event{Kind: Concluded, OrderNo: step.OrderNo}
 	switch {
-	case !s.State.Live() && s.State != Opened:
+	case !s.State.Live() && !s.State.Before():
 		// the end of a watch explains nothing new
-	case s.State == Opened:
-		ev.Why = &Reason{"no_code", "no payment code was scanned in time"}
+	case s.State.Before() && s.State != Opened && s.State != Judged:
+		ev.Why = &Reason{Code: "no_consent", Message: "nobody agreed in time"}
+	case s.State.Before():
+		ev.Why = &Reason{Code: "no_code", Message: "no payment code was scanned in time"}
 	case s.Cancel:
-		ev.Why = &Reason{"cancelled", "cancelled at the till"}
+		ev.Why = &Reason{Code: "cancelled", Message: "cancelled at the till"}
 	case s.State == Ordering:
-		ev.Why = &Reason{"no_qr", "the provider gave no QR code in time; nobody has seen one"}
+		ev.Why = &Reason{Code: "no_qr", Message: "the provider gave no QR code in time; nobody has seen one"}
 	case s.State == InDoubt:
 		ev.Why = s.Why // the provider's signed refusal, confirmed
 	default:
-		ev.Why = &Reason{"order_unknown", "the provider does not know the payment; the till keeps watching it"}
+		ev.Why = &Reason{Code: "order_unknown", Message: "the provider does not know the payment; the till keeps watching it"}
 	}
 	return ev
 }
@@ -145,22 +156,18 @@ func (s Sale) Intent(step Step, req Request, codeID string) Event {
 	kind := map[Action]Kind{
 		Order: OrderIntended, Charge: ChargeIntended, Close: CloseIntended, Reverse: ReverseIntended, SendRefund: RefundIntended,
 	}[step.Do]
-	return Event{Kind: kind, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Request: &req, CodeID: codeID}
+	return Event{Kind: kind, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Request: &req, CodeID: codeID, Judgement: step.Judgement}
 }
 
 func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 	a := s.Current()
 	switch s.State {
-	case Opened:
-		if s.Flow == Merchant {
-			return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo()}
-		}
-		if w.Code {
-			return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
-		}
-		return Step{Do: Conclude, Due: max(s.Begun, now.Since).Add(p.ScanWindow)}
+	case Opened, Judged:
+		return s.nextBegun(now, w, p)
+	case AwaitingConfirmation, AwaitingApproval:
+		return Step{Do: Conclude, Due: max(s.Changed, now.Since).Add(p.ScanWindow)}
 	case Declined, Reversed:
-		if w.Code && a.End.Retryable() && !s.Cancel {
+		if w.Code && a != nil && a.End.Retryable() && !s.Cancel {
 			return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
 		}
 	case Ordering:
@@ -177,6 +184,21 @@ func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 		return s.nextUndo(a, Reverse, p.Poll, now, w.Polls[a.OrderNo], p)
 	}
 	return Step{}
+}
+
+// nextBegun is the way to the first attempt: judged, then ordered or charged.
+func (s *Sale) nextBegun(now Now, w Watch, p Plan) Step {
+	switch {
+	case s.State == Opened && p.Judge && w.Judgement == nil:
+		return Step{Do: Judge, Due: now.At}
+	case s.Flow == Merchant && s.State == Opened:
+		return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo(), Judgement: w.Judgement}
+	case s.Flow == Merchant:
+		return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo()}
+	case w.Code:
+		return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
+	}
+	return Step{Do: Conclude, Due: max(s.Changed, now.Since).Add(p.ScanWindow)}
 }
 
 func (s *Sale) nextOrdering(a *Attempt, now Now, poll Poll, p Plan) Step {

@@ -8,6 +8,8 @@ import (
 
 // Plan is the schedule of polls, reversals and refunds: what the provider
 // prescribes and, within it, what the shop prefers.
+//
+// budget: a schedule is read as one table
 type Plan struct {
 	PollFirst       time.Duration   // from a charge to the first query
 	Poll            time.Duration   // between queries of a charge
@@ -24,6 +26,7 @@ type Plan struct {
 	RefundPoll      time.Duration   // from a refund to the first query of it
 	ScanWindow      time.Duration   // how long a sale waits for a payer's code
 	WatchFor        time.Duration   // how long a concluded order is asked about
+	Judge           bool            // every sale is judged before anything is asked of the provider
 }
 
 // DefaultPlan follows WeChat Pay's rules for code payment and Native (polling of
@@ -111,8 +114,10 @@ func (p Plan) watchWait(age time.Duration) time.Duration {
 func (s Sale) Window(now Now, p Plan) (Instant, bool) {
 	a := s.Current()
 	switch s.State {
-	case Opened:
-		return max(s.Begun, now.Since).Add(p.ScanWindow), s.Flow == Payer
+	case Opened, Judged:
+		return max(s.Changed, now.Since).Add(p.ScanWindow), s.Flow == Payer
+	case AwaitingConfirmation, AwaitingApproval:
+		return max(s.Changed, now.Since).Add(p.ScanWindow), true
 	case Ordering:
 		return max(a.Sent, now.Since).Add(p.OrderGiveUp), true
 	case Presented:

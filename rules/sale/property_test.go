@@ -69,6 +69,9 @@ func (d *till) invariants() {
 			d.t.Fatalf("I6: %d promised back of order %s", sum, no)
 		}
 	}
+	if j := d.s.Judgement; len(d.s.Attempts) > 0 && d.plan.Judge && (j == nil || !j.clear()) {
+		d.t.Fatalf("an attempt without a judgement, or against it: %+v", j)
+	}
 	if open > 1 {
 		d.t.Fatalf("I1: %d open attempts", open)
 	}
@@ -102,9 +105,15 @@ func (d *till) step() bool {
 	}
 	d.w.Code = d.w.Code && step.Do != Charge
 	var ev Event
-	if step.Do == Conclude {
+	switch step.Do {
+	case Conclude:
 		ev = d.s.Conclusion(step)
-	} else {
+	case Judge:
+		ev = Event{Kind: Assessed, Judgement: &Judgement{
+			Refused: d.p.chance("refused by a rule", 5),
+			Needs:   [][]Need{nil, nil, {NeedApprove}, {NeedConfirm}, {NeedConfirm, NeedApprove}}[rapid.IntRange(0, 4).Draw(d.t, "needs")],
+		}}
+	default:
 		took := time.Duration(rapid.IntRange(10, 3000).Draw(d.t, "took")) * time.Millisecond
 		ev = d.p.do(d.s, step, d.now.At)
 		d.now.At = d.now.At.Add(took)
@@ -128,6 +137,12 @@ func (d *till) people() {
 		}
 	case 1, 2, 3:
 		d.w.Code = d.s.Flow == Payer
+	case 5, 6, 7:
+		if d.s.State == AwaitingConfirmation {
+			d.commit(Event{Kind: Agreed})
+		} else if d.s.State == AwaitingApproval {
+			d.commit(Event{Kind: Approved, By: "manager"})
+		}
 	case 4:
 		if a := d.s.Current(); d.s.State == Paid || d.s.State == PartRefunded {
 			left := d.s.Refundable(a.OrderNo).Minor
@@ -148,6 +163,7 @@ func TestMoneyIsRight(t *testing.T) {
 			t: t, plan: DefaultPlan(), s: begin(t, flow), now: Now{At: 1e9, Since: 1e9}, net: map[Account]int64{},
 			p: &provider{t: t, orders: map[string]*order{}, refunds: map[string]int64{}, charges: map[string]int{}, sent: map[string]Instant{}, lag: lag},
 		}
+		d.plan.Judge = rapid.Bool().Draw(t, "judged")
 		for range 60 {
 			d.people()
 			d.step()

@@ -38,6 +38,8 @@ const (
 
 // Sale is one intention to take money, and all that is known of it. It is a
 // value: Apply returns a new one and shares nothing that is written to.
+//
+// budget: what is known of a sale is one record, and is stored and read as one
 type Sale struct {
 	ID          ID          `json:"id"`
 	Key         string      `json:"key"` // idempotency key, minted once
@@ -48,6 +50,7 @@ type Sale struct {
 	State       State       `json:"state"`
 	Cancel      bool        `json:"cancel,omitempty"` // the cashier wants out
 	Why         *Reason     `json:"why,omitempty"`    // why it is in this state
+	Judgement   *Judgement  `json:"judgement,omitempty"`
 	Attempts    []Attempt   `json:"attempts,omitempty"`
 	Refunds     []Refund    `json:"refunds,omitempty"`
 	Begun       Instant     `json:"begun"`

@@ -9,10 +9,22 @@ type State uint8
 
 const (
 	// Opened: an amount is known and nothing was asked of the provider. The
-	// cashier's request brought it here. No money is anywhere. A merchant-presented
-	// sale goes on by itself; a payer-presented one waits for a code, and for no
-	// longer than the scan window. After a restart it waits anew.
+	// cashier's request brought it here. No money is anywhere. It is judged and goes
+	// on; where nothing judges, a payer-presented sale waits here for a code, and for
+	// no longer than the scan window. After a restart it is judged and waits anew.
 	Opened State = 10
+
+	// Judged: the rules, and a model if one was quick, let the sale go on, and
+	// whatever they asked for first was given. No money is anywhere. A
+	// payer-presented sale waits here for a code. After a restart it waits anew.
+	Judged State = 20
+
+	// AwaitingConfirmation: the payer has to agree to the price before anything is
+	// charged. The cashier asks. No money is anywhere.
+	AwaitingConfirmation State = 22
+
+	// AwaitingApproval: a manager has to agree at the till. No money is anywhere.
+	AwaitingApproval State = 24
 
 	// Ordering: the request for a QR code is on disk and may have been sent.
 	// Nobody has seen a code, so nobody can have paid. After a restart the same
@@ -74,11 +86,13 @@ const (
 
 // States lists every state in the order of a sale's life.
 func States() []State {
-	return []State{Opened, Ordering, Presented, Closing, Charging, InDoubt, Reversing, Paid, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed}
+	return []State{
+		Opened, Judged, AwaitingConfirmation, AwaitingApproval, Ordering, Presented, Closing, Charging, InDoubt, Reversing, Paid, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed,
+	}
 }
 
 var stateNames = map[State]string{
-	Opened: "opened", Ordering: "ordering", Presented: "presented", Closing: "closing", Charging: "charging", InDoubt: "in_doubt",
+	Opened: "opened", Judged: "judged", AwaitingConfirmation: "awaiting_confirmation", AwaitingApproval: "awaiting_approval", Ordering: "ordering", Presented: "presented", Closing: "closing", Charging: "charging", InDoubt: "in_doubt",
 	Reversing: "reversing", Paid: "paid", Refunding: "refunding", PartRefunded: "part_refunded", Refunded: "refunded",
 	Declined: "declined", Cancelled: "cancelled", Expired: "expired", Reversed: "reversed",
 }
@@ -112,6 +126,11 @@ func (s State) Live() bool {
 		return true
 	}
 	return false
+}
+
+// Before says that nothing was asked of the provider yet.
+func (s State) Before() bool {
+	return s == Opened || s == Judged || s == AwaitingConfirmation || s == AwaitingApproval
 }
 
 // Taken says that the payer's money is with the shop, all or part of it.

@@ -16,7 +16,17 @@ var pass = targets{}
 // that attempt and its refunds and leaves the sale's state alone.
 var table = map[State]map[Kind]targets{
 	Opened: {
+		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, Declined},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired},
+	},
+	Judged: {
+		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+	},
+	AwaitingConfirmation: {
+		Agreed: {Judged, AwaitingApproval}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+	},
+	AwaitingApproval: {
+		Approved: {Judged}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 	},
 	Ordering: {
 		Ordered: {Presented}, OrderRefused: {Declined}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},

@@ -32,7 +32,10 @@ func specimen(t *testing.T, st State) Sale {
 	req := NewRequest("POST", "/x", []byte("{}"), PayerCode{})
 	refund := no + "R1"
 	paths := map[State][]Event{
-		Opened: nil, Ordering: {{Kind: OrderIntended}}, Presented: {{Kind: OrderIntended}, {Kind: Ordered, CodeURL: "weixin://x", Lasts: time.Minute}},
+		Opened: nil, Judged: {{Kind: Assessed, Judgement: &Judgement{By: "rules"}}},
+		AwaitingConfirmation: {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedConfirm, NeedApprove}}}},
+		AwaitingApproval:     {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedApprove}}}},
+		Ordering:             {{Kind: OrderIntended}}, Presented: {{Kind: OrderIntended}, {Kind: Ordered, CodeURL: "weixin://x", Lasts: time.Minute}},
 		Closing:  {{Kind: OrderIntended}, {Kind: Ordered}, {Kind: CloseIntended}},
 		Charging: {{Kind: ChargeIntended}}, InDoubt: {{Kind: ChargeIntended}, {Kind: Unclear}},
 		Reversing: {{Kind: ChargeIntended}, {Kind: Unclear}, {Kind: ReverseIntended}},
@@ -108,6 +111,9 @@ func eventFor(s *Sale, kind Kind) Event {
 	if kind == OrderIntended || kind == ChargeIntended {
 		ev.OrderNo = s.NextOrderNo()
 	}
+	if kind == Assessed {
+		ev.Judgement = &Judgement{Needs: []Need{NeedApprove}}
+	}
 	if kind == RefundRequested {
 		ev.Amount.Minor = 1
 	}
@@ -127,7 +133,7 @@ func equal(a, b Sale) bool {
 // it was paid is either recorded or known already.
 func TestReceivedIsNeverRefused(t *testing.T) {
 	for _, st := range States() {
-		if st == Opened {
+		if st.Before() {
 			continue
 		}
 		s := specimen(t, st)
@@ -152,6 +158,8 @@ func TestGuards(t *testing.T) {
 		ev    Event
 		code  string
 	}{
+		"a charge of what nobody approved yet":   {AwaitingApproval, Event{Kind: ChargeIntended, OrderNo: "+", Request: &req}, "sale_awaiting_approval"},
+		"a judgement without one":                {Opened, Event{Kind: Assessed}, "judgement"},
 		"a QR order for a payer-presented sale":  {Opened, Event{Kind: OrderIntended}, "sale_other_flow"},
 		"an attempt under a number of its own":   {Opened, Event{Kind: ChargeIntended, OrderNo: "X", Request: &req}, "order_number"},
 		"an attempt without its bytes":           {Opened, Event{Kind: ChargeIntended, OrderNo: "+"}, "order_number"},
@@ -202,7 +210,7 @@ func TestEndsWithoutAnAttempt(t *testing.T) {
 // The stored numbers and names are on disk everywhere: this test is the list.
 func TestNamesOnDisk(t *testing.T) {
 	want := map[State]string{
-		10: "opened", 30: "ordering", 40: "presented", 45: "closing", 50: "charging", 60: "in_doubt", 65: "reversing", 70: "paid",
+		10: "opened", 20: "judged", 22: "awaiting_confirmation", 24: "awaiting_approval", 30: "ordering", 40: "presented", 45: "closing", 50: "charging", 60: "in_doubt", 65: "reversing", 70: "paid",
 		75: "refunding", 80: "part_refunded", 85: "refunded", 90: "declined", 91: "cancelled", 92: "expired", 93: "reversed",
 	}
 	if len(want) != len(States()) {
