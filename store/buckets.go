@@ -29,12 +29,16 @@ import (
 //
 //	path: code
 //	maps: digest of a payer's code -> the order it was spent on
+//
+//	path: tally
+//	maps: what u8, whose 8 bytes, currency 3 bytes, minute u32 -> count and sum
 var (
 	metaBucket  = []byte("meta")
 	saleBucket  = []byte("sale")
 	begunBucket = []byte("begun")
 	onceBucket  = []byte("once")
 	codeBucket  = []byte("code")
+	tallyBucket = []byte("tally")
 
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")

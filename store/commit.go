@@ -104,6 +104,9 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 	if err := spend(tx, after, ev, once); err != nil {
 		return err
 	}
+	if err := count(tx, before, after, ev); err != nil {
+		return err
+	}
 	return db.schedule(tx, after, ev, now)
 }
 

@@ -21,7 +21,7 @@ var migrations = []func(*bbolt.Tx) error{
 
 // layOut makes the buckets and the identity of a new file.
 func layOut(tx *bbolt.Tx) error {
-	if err := makeBuckets(tx, metaBucket, saleBucket, begunBucket, onceBucket, codeBucket); err != nil {
+	if err := makeBuckets(tx, metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket); err != nil {
 		return err
 	}
 	id := make([]byte, 16)
