@@ -121,13 +121,13 @@ func (c *checker) all() error {
 	c.clock()
 	q := queue.Verify(c.tx, c.r.bad, c.job)
 	c.r.Jobs, c.r.Retired = q.Live, q.Retired
-	return errors.Join(c.sales(), c.begun(), c.once(), c.codes())
+	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies())
 }
 
 // buckets says whether the file has exactly those that it should.
 func (c *checker) buckets() bool {
 	want := append(ledger.Buckets(), queue.Buckets()...)
-	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket} {
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket} {
 		want = append(want, string(name))
 	}
 	whole := true

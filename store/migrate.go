@@ -17,11 +17,16 @@ const product = "qrposd"
 // many it has been through. They are never edited, only appended to.
 var migrations = []func(*bbolt.Tx) error{
 	layOut,
+	tallyTraffic,
 }
+
+// tallyTraffic makes room for counting the traffic. What was sold before is not
+// counted: for a day the rules see a quieter shop.
+func tallyTraffic(tx *bbolt.Tx) error { return makeBuckets(tx, tallyBucket) }
 
 // layOut makes the buckets and the identity of a new file.
 func layOut(tx *bbolt.Tx) error {
-	if err := makeBuckets(tx, metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket); err != nil {
+	if err := makeBuckets(tx, metaBucket, saleBucket, begunBucket, onceBucket, codeBucket); err != nil {
 		return err
 	}
 	id := make([]byte, 16)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -151,4 +152,17 @@ func (db *DB) Traffic(s sale.Sale, c *rules.Case) error {
 func (db *DB) Draw(s sale.Sale) int64 {
 	sum := sha256.Sum256(append([]byte("draw\x00"+hex.EncodeToString(db.opts.Secret)+"\x00"), s.Key...))
 	return int64(binary.BigEndian.Uint64(sum[:8]) % 10_000)
+}
+
+// tallies verifies the counts' checksums and keys.
+func (c *checker) tallies() error {
+	return c.tx.Bucket(tallyBucket).ForEach(func(k, value []byte) error {
+		var t tally
+		if err := record.Unmarshal(k, value, &t); err != nil {
+			c.r.bad(fmt.Sprintf("tally/%x", k), err.Error())
+		} else if len(k) != 16 || t.N < 1 {
+			c.r.bad(fmt.Sprintf("tally/%x", k), "it counts nothing")
+		}
+		return nil
+	})
 }

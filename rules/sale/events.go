@@ -145,7 +145,7 @@ type Judgement struct {
 }
 
 // clear says that nothing stands in the way.
-func (j *Judgement) clear() bool { return !j.Refused && len(j.Needs) == 0 }
+func (j *Judgement) clear() bool { return j != nil && !j.Refused && len(j.Needs) == 0 }
 
 // ends says that ev is the end of an attempt without money.
 func (ev Event) ends() bool {
