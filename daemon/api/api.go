@@ -35,6 +35,11 @@ type Cancellation struct {
 	Operator string `json:"operator,omitempty" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"Who asks"`
 }
 
+// Consent records that the customer agreed, or that a manager did.
+type Consent struct {
+	Operator string `json:"operator,omitempty" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"Who agrees: the manager's name, where one is needed"`
+}
+
 // NewRefund asks to give money back. Its currency is the sale's.
 type NewRefund struct {
 	Amount   string `json:"amount" minLength:"1" maxLength:"24" example:"5.00" doc:"A decimal, at most what is left of the sale"`
@@ -89,6 +94,8 @@ type Can struct {
 	Refund bool `json:"refund"`
 	Scan   bool `json:"scan" doc:"It waits for the customer's code"`
 	Retry  bool `json:"retry" doc:"It takes another code of the customer, after one that failed"`
+
+	Consent bool `json:"consent" doc:"It waits for the customer or a manager to agree; says tells which"`
 }
 
 // Rests says that the sale has an outcome: nothing is under way.

@@ -62,6 +62,11 @@ func (c *Client) Scan(ctx context.Context, id sale.ID, code string) (Sale, error
 	return c.sale(ctx, http.MethodPost, of(id, "/scan"), nil, NewScan{code})
 }
 
+// Consent records that the customer or a manager agreed.
+func (c *Client) Consent(ctx context.Context, id sale.ID, operator string) (Sale, error) {
+	return c.sale(ctx, http.MethodPost, of(id, "/consent"), nil, Consent{operator})
+}
+
 // Refund gives money back under an idempotency key.
 func (c *Client) Refund(ctx context.Context, id sale.ID, n NewRefund, key string) (Sale, error) {
 	return c.sale(ctx, http.MethodPost, of(id, "/refunds"), http.Header{"Idempotency-Key": {QuoteKey(key)}}, n)

@@ -24,6 +24,7 @@ type Health struct {
 	Gateway Part `json:"gateway" doc:"The payment provider"`
 	Scanner Part `json:"scanner" doc:"The scanner on its port"`
 	Clock   Part `json:"clock" doc:"Whether the wall clock can be trusted"`
+	Judge   Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
 }
 
 // Ready says that the till can take a sale. The network is not part of it: a
@@ -42,6 +43,7 @@ var notices = map[string]Text{
 	"gateway_trouble": {"WeChat Pay is slow or has faults. Payments may stay uncertain for a while.", "微信支付响应缓慢或异常，结果可能暂时无法确定。"},
 	"scanner_down":    {"The scanner is not there. Check its cable, or show a QR code.", "未找到扫码器。请检查连接线，或出示二维码收款。"},
 	"scanner_trouble": {"The scanner sends what cannot be read. Unplug it and plug it in again.", "扫码器数据异常，请重新插拔。"},
+	"judge_trouble":   {"The till decides by its rules alone; the models are slow or out of reach. Selling goes on.", "审核模型缓慢或无法访问，目前仅按规则判断，可继续收款。"},
 	"clock_down":      {"The till's clock is wrong. Call support.", "本机时钟有误，请联系技术支持。"},
 	"clock_trouble":   {"The till's clock is not confirmed yet.", "本机时钟尚未校准。"},
 }
@@ -62,7 +64,7 @@ func (h Health) Notices() []Notice {
 	for _, p := range []struct {
 		name string
 		part Part
-	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}} {
+	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}} {
 		code := p.name + "_" + string(p.part.Level)
 		if text, ok := notices[code]; ok {
 			found = append(found, Notice{code, text})

@@ -50,6 +50,8 @@ func can(s *sale.Sale) Can {
 		Refund: (s.State == sale.Paid || s.State == sale.PartRefunded) && s.Refundable(a.OrderNo).Minor > 0,
 		Scan:   (s.State == sale.Opened || s.State == sale.Judged) && s.Flow == sale.Payer,
 		Retry:  retryable(s),
+
+		Consent: s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval,
 	}
 }
 

@@ -47,6 +47,8 @@ var sayings = map[string][2]Text{
 	"qr_shown":         {{"Waiting for the payment", "等待付款"}, {"The customer scans this code and pays.", "请顾客扫码付款。"}},
 	"qr_withdrawing":   {{"Withdrawing the QR code", "正在撤回二维码"}, {"Do not charge again. The customer may have paid at the last moment; we are asking WeChat Pay.", "请勿重复收款。顾客可能在最后一刻已付款，正在向微信支付查询。"}},
 	"cancelling":       {{"Cancelling", "正在取消"}, {"Nobody has seen a QR code, so nobody can have paid.", "二维码尚未出示，不会有人付款。"}},
+	"consent_payer":    {{"Ask the customer", "请征得顾客同意"}, {"The customer has to agree to the price first.", "请先让顾客确认价格。"}},
+	"consent_manager":  {{"A manager is needed", "需要主管批准"}, {"A manager has to agree before this sale can be charged.", "主管批准后方可收款。"}},
 	"scan_wanted":      {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
 	"charging":         {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
 	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
@@ -79,7 +81,11 @@ func says(s *sale.Sale) Says {
 func stage(s *sale.Sale) string {
 	a := s.Current()
 	switch s.State {
-	case sale.Opened:
+	case sale.AwaitingConfirmation:
+		return "consent_payer"
+	case sale.AwaitingApproval:
+		return "consent_manager"
+	case sale.Opened, sale.Judged:
 		if s.Flow == sale.Payer {
 			return "scan_wanted"
 		}
@@ -126,6 +132,7 @@ func stage(s *sale.Sale) string {
 // holds the table to the sources.
 var reasons = map[string]Text{
 	"no_code":            {"No payment code was scanned in time.", "未在规定时间内扫描付款码。"},
+	"no_consent":         {"Nobody agreed in time.", "未在规定时间内获得同意。"},
 	"cancelled":          {"Cancelled at the till.", "已在收银台取消。"},
 	"no_qr":              {"WeChat Pay gave no QR code in time.", "微信支付未及时返回二维码。"},
 	"order_unknown":      {"WeChat Pay does not know the payment.", "微信支付查无此单。"},
@@ -168,7 +175,7 @@ func reason(why *sale.Reason) *Reason {
 	}
 	text, ok := reasons[why.Code]
 	if !ok {
-		text = Text{cmp.Or(why.Message, "The reason given is "+why.Code+"."), "原因代码：" + why.Code + "。"}
+		text = Text{cmp.Or(why.Message, "The reason given is "+why.Code+"."), cmp.Or(why.Chinese, "原因代码："+why.Code+"。")}
 	}
 	return &Reason{why.Code, text, why.Message}
 }

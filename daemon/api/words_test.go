@@ -37,7 +37,7 @@ func specimens() []sale.Sale {
 				for _, end := range ends {
 					for _, r := range refunds {
 						s := sale.Sale{ID: "S", Flow: flow, State: st, Cancel: cancel, Amount: money.Money{Minor: 100, Currency: "CNY"}, Refunds: r}
-						if st != sale.Opened {
+						if !st.Before() {
 							s.Attempts = []sale.Attempt{{OrderNo: "S1", End: end, CodeURL: "weixin://x"}}
 						}
 						all = append(all, s)

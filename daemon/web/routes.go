@@ -39,6 +39,7 @@ func (s *Server) register() ([]byte, error) {
 	r := &router{h}
 	s.saleRoutes(r)
 	s.stateRoutes(r)
+	s.judgeRoutes(r)
 	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		_, _ = w.Write(s.openapi) // the client is gone: nobody to tell
@@ -75,7 +76,7 @@ func (r *router) op(method, path, id, summary string, own ...codes) huma.Operati
 	}) {
 		add(c)
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPut {
 		add(codes{
 			http.StatusBadRequest: {"body_malformed"}, http.StatusRequestTimeout: {"body_timeout"}, http.StatusRequestEntityTooLarge: {"body_too_large"},
 			http.StatusUnsupportedMediaType: {"media_type_unsupported"}, http.StatusUnprocessableEntity: {"request_invalid"},

@@ -190,9 +190,11 @@ func mark(replayed bool) string {
 	return ""
 }
 
-// shown says that a sale has what its opener waits for: a code to show, or an
-// outcome.
-func shown(v sale.Sale) bool { return v.State == sale.Presented || api.Rests(v.State) }
+// shown says that a sale has what its opener waits for: a code to show, somebody
+// to ask, or an outcome.
+func shown(v sale.Sale) bool {
+	return v.State == sale.Presented || v.State == sale.AwaitingConfirmation || v.State == sale.AwaitingApproval || api.Rests(v.State)
+}
 
 func rested(v sale.Sale) bool { return api.Rests(v.State) }
 

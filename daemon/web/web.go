@@ -68,6 +68,7 @@ type Options struct {
 	Plan     sale.Plan
 	Health   func() api.Health // called by many at once, often
 	Backup   func(context.Context) (api.Backup, error)
+	Judge    Judge // nil where sales are not judged
 	Log      *slog.Logger
 	Name     string         // which till this is
 	Version  string         // of the daemon

@@ -17,7 +17,7 @@ const signs = {
   bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'expired', 'expired_unseen'],
 };
 const sign = (s) => Object.keys(signs).find((name) => signs[name].includes(s.says.code)) ?? 'wait';
-const under = ['opened', 'ordering', 'presented', 'closing', 'charging', 'in_doubt', 'reversing', 'refunding'];
+const under = ['opened', 'judged', 'awaiting_confirmation', 'awaiting_approval', 'ordering', 'presented', 'closing', 'charging', 'in_doubt', 'reversing', 'refunding'];
 const leavable = ['closing', 'reversing', 'refunding']; // they go on by themselves
 const money = (a) => `${a.currency} ${a.decimal}`;
 
@@ -86,6 +86,7 @@ function open(flow, code) {
 
 const of = (what) => `/v1/sales/${shown}/${what}`;
 const cancel = () => act(`cancel ${shown}`, () => insist('POST', of('cancel'), {}));
+const agree = () => act(`agree ${shown}`, () => insist('POST', of('consent'), { operator: $('agree-who').value.trim() }));
 const scan = (code) => act(`scan ${shown} ${code}`, () => call('POST', of('scan'), { code }), 'look'); // a code is spent by one try
 
 function scanned(code) {
@@ -160,13 +161,17 @@ function renderSale(s) {
   $('refunds').replaceChildren(...s.history.refunds.map((r) =>
     element('li', `${t('refund')} ${money(r.amount)} · ${r.auto ? `${t('auto')} · ` : ''}${t(r.state)}`)));
   $('typing').hidden = !(s.can.scan || s.can.retry);
+  const manager = s.state === 'awaiting_approval';
+  $('agreeing').hidden = !s.can.consent;
+  $('agree-who').hidden = $('agree-label').hidden = !manager;
+  $('agree').textContent = t(manager ? 'approve' : 'agrees');
   const rests = !under.includes(s.state);
   $('new').hidden = !(rests || leavable.includes(s.state));
   $('new').textContent = t(rests ? 'next' : 'leave');
   $('again').hidden = !(rests && s.flow === 'merchant' && name === 'bad');
   $('refund').hidden = !s.can.refund;
   $('cancel').hidden = !s.can.cancel || rests;
-  for (const id of ['again', 'refund', 'cancel', 'send']) $(id).disabled = busy || !reachable;
+  for (const id of ['again', 'refund', 'cancel', 'send', 'agree']) $(id).disabled = busy || !reachable;
   speak(s);
   tick();
 }
@@ -241,6 +246,8 @@ function start() {
   press('again', () => { const s = sales.get(shown); show(null); digits = s.amount.decimal.replace('.', '').replace(/^0+/, ''); render(); });
   press('refund', () => give(shown));
   press('cancel', cancel);
+  press('agree', agree);
+  enter('agree-who', agree);
   press('send', sendTyped);
   enter('digits', sendTyped);
   press('giving-go', giveBack);

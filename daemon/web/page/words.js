@@ -4,7 +4,7 @@ const words = {
   en: {
     sales: 'Last sales', entry: 'Amount', keypad: 'Keypad', erase: 'Delete the last digit', clear: 'Clear',
     qr: 'Show QR', scan: 'Scan customer’s code', next: 'New sale', leave: 'Next customer', again: 'Try again', fresh: 'Try again with a fresh code',
-    refund: 'Refund', cancel: 'Cancel', close: 'Close', amount: 'Amount', why: 'Reason', give: 'Give the money back', send: 'Send',
+    refund: 'Refund', cancel: 'Cancel', manager: 'Manager', approve: 'Approve', agrees: 'The customer agrees', close: 'Close', amount: 'Amount', why: 'Reason', give: 'Give the money back', send: 'Send',
     type: 'Scan, or type the code', picture: 'QR code to pay {amount}', left: '{amount} is left of this sale', seconds: '{n} s',
     unreachable: 'The till program does not answer. No sale is possible; this page tries again by itself.',
     stale: 'This may be out of date. Do not charge again before the till program answers.',
@@ -16,7 +16,7 @@ const words = {
   zh: {
     sales: '最近交易', entry: '金额', keypad: '数字键盘', erase: '删除最后一位', clear: '清除',
     qr: '出示二维码', scan: '扫顾客付款码', next: '新交易', leave: '下一位顾客', again: '重试', fresh: '换新付款码重试',
-    refund: '退款', cancel: '取消', close: '关闭', amount: '金额', why: '原因', give: '确认退款', send: '发送',
+    refund: '退款', cancel: '取消', manager: '主管', approve: '批准', agrees: '顾客同意', close: '关闭', amount: '金额', why: '原因', give: '确认退款', send: '发送',
     type: '请扫码，或输入付款码', picture: '付款二维码 {amount}', left: '本单可退 {amount}', seconds: '{n} 秒',
     unreachable: '收款程序没有响应，暂时无法收款；页面会自动重试。',
     stale: '以上状态可能已过时。收款程序恢复前，请勿重复收款。',
