@@ -16,6 +16,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"qrposd/daemon/llm"
 	"qrposd/daemon/wechat"
 	"qrposd/hw/scanner"
 	"qrposd/rules/money"
@@ -35,6 +36,8 @@ type Config struct {
 	Store   Store          `toml:"store"`
 	WeChat  wechat.Config  `toml:"wechat"`
 	Scanner scanner.Config `toml:"scanner"`
+	Rules   Rules          `toml:"rules"`
+	Models  llm.Models     `toml:"models"`
 	Timing  Timing         `toml:"timing"`
 	Log     Log            `toml:"log"`
 }
@@ -57,6 +60,12 @@ type Store struct {
 	MaxMB     int64  `toml:"max_mb"`     // the file never grows beyond this
 	ReserveMB int64  `toml:"reserve_mb"` // kept for refunds and resolutions when new sales no longer fit
 	BackupDir string `toml:"backup_dir"` // where backups go; empty is beside the file
+}
+
+// Rules say how sales are judged.
+type Rules struct {
+	File     string `toml:"file"`     // the rule file; empty is the one that comes with the program
+	Mainland bool   `toml:"mainland"` // sales happen in mainland China: models elsewhere are not asked
 }
 
 // Timing is the schedule, within the provider's limits.
@@ -90,6 +99,7 @@ func Default() Config {
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
+		Rules:   Rules{Mainland: true},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
 		},
@@ -148,11 +158,14 @@ func (c *Config) parse(file string, text []byte) error {
 // resolve turns the file names of the configuration into paths.
 func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
 	names := []*string{
-		&c.Till.SecretFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile,
+		&c.Till.SecretFile, &c.Rules.File, &c.Models.CAFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile,
 		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
 	}
 	for i := range c.WeChat.PlatformKeys {
 		names = append(names, &c.WeChat.PlatformKeys[i].File)
+	}
+	for i := range c.Models.Providers {
+		names = append(names, &c.Models.Providers[i].KeyFile)
 	}
 	var errs []error
 	for _, p := range names {
@@ -194,7 +207,7 @@ func (c Config) Validate() error {
 	if c.Scanner.Path != "" {
 		errs = append(errs, c.Scanner.Validate())
 	}
-	errs = append(errs, c.WeChat.Validate())
+	errs = append(errs, c.WeChat.Validate(), c.Models.Validate())
 	fault(c.Timing.Speed < 1, "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
 	if err := c.Timing.plan().Validate(); err != nil {
@@ -228,6 +241,7 @@ func (t Timing) plan() sale.Plan {
 // Plan is the schedule that the till keeps.
 func (c Config) Plan() sale.Plan {
 	p := c.Timing.plan()
+	p.Judge = true
 	if c.Timing.Speed > 1 {
 		p = p.Scale(c.Timing.Speed)
 	}

@@ -63,6 +63,7 @@ type Daemon struct {
 	store   *store.DB
 	gateway *wechat.Client
 	vitals  *vitals
+	judge   *judge
 	desk    *checkout.Desk
 	scanner *scanner.Reader
 	web     *web.Server
@@ -88,10 +89,14 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	if err := d.openStore(ctx, secret); err != nil {
 		return d, err
 	}
+	d.vitals = &vitals{Gateway: d.gateway}
+	if d.judge, err = openJudge(cfg, d.store, d.vitals, o.Log); err != nil {
+		return d, err
+	}
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup,
+		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge},
 	}); err != nil {
 		return d, err
 	}
@@ -130,7 +135,6 @@ func (d *Daemon) openStore(ctx context.Context, secret []byte) (err error) {
 }
 
 func (d *Daemon) openDesk() {
-	d.vitals = &vitals{Gateway: d.gateway}
 	var journal checkout.Journal = d.store
 	if d.o.Faults.Journal != nil {
 		journal = d.o.Faults.Journal(journal)
@@ -141,9 +145,10 @@ func (d *Daemon) openDesk() {
 		wallets = d.cfg.Scanner.Wallets
 	}
 	d.desk = checkout.New(checkout.Options{
-		Gateway: d.vitals, Journal: journal, Clock: d.store, Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
+		Gateway: d.vitals, Journal: journal, Clock: d.store, Adviser: d.judge, Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
 		Notice: d.notice, Hook: d.o.Faults.Wire, Log: d.o.Log,
 	})
+	d.judge.desk = d.desk
 }
 
 func listen(addr string) (net.Listener, error) {
@@ -266,9 +271,22 @@ func (d *Daemon) feed(ctx context.Context) error {
 	}
 }
 
+// Reload reads the rule file again, all or nothing.
+func (d *Daemon) Reload() {
+	if err := d.judge.reload(d.cfg.Rules.File); err != nil {
+		d.o.Log.Error("the rules stay as they are", "err", err)
+		return
+	}
+	d.o.Log.Info("other rules are in force", "file", d.cfg.Rules.File, "hash", d.judge.Rules().Hash().String())
+}
+
 // Close takes the till apart.
 func (d *Daemon) Close() error {
 	var errs []error
+	if d.judge != nil {
+		d.judge.Advisor.Close()
+		d.judge.models.Close()
+	}
 	if d.ln != nil {
 		if err := d.ln.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)

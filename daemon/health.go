@@ -9,6 +9,7 @@ import (
 	"qrposd/daemon/api"
 	"qrposd/daemon/checkout"
 	"qrposd/hw/scanner"
+	"qrposd/rules"
 	"qrposd/rules/sale"
 )
 
@@ -68,9 +69,26 @@ func (v *vitals) parts() (network, gateway api.Part) {
 	return network, gateway
 }
 
+// link is the same as a fact for the rules.
+func (v *vitals) link() rules.Link {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	l := rules.Link{State: rules.Online}
+	switch {
+	case v.unsent > 0:
+		l.State = rules.NoLink
+	case v.unsure > 2:
+		l.State = rules.ProviderDown
+	}
+	if !v.last.IsZero() {
+		l.Silence = rules.Seconds(time.Since(v.last))
+	}
+	return l
+}
+
 // health is what the till knows of itself now.
 func (d *Daemon) health() api.Health {
-	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth()}
+	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth(), Judge: d.judge.part()}
 	h.Network, h.Gateway = d.vitals.parts()
 	return h
 }

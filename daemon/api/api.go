@@ -105,7 +105,7 @@ func (s Sale) Rests() bool {
 }
 
 // Rests says that a state is an outcome.
-func Rests(st sale.State) bool { return st != sale.Opened && st != sale.Refunding && !st.Live() }
+func Rests(st sale.State) bool { return !st.Before() && st != sale.Refunding && !st.Live() }
 
 // History is what was tried, oldest first.
 type History struct {

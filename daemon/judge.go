@@ -1,0 +1,266 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"qrposd/daemon/advisor"
+	"qrposd/daemon/api"
+	"qrposd/daemon/checkout"
+	"qrposd/daemon/llm"
+	"qrposd/rules"
+	"qrposd/rules/sale"
+	"qrposd/store"
+)
+
+// judge brings together what judging a sale takes: the facts of the store and
+// the network, the rules, and models in time.
+type judge struct {
+	*advisor.Advisor
+	store  *store.DB
+	vitals *vitals
+	desk   *checkout.Desk
+	models *llm.Client
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	name string // where the rules in force came from
+	text string
+}
+
+// openJudge reads the rules and makes the clients of the models. Without a rule
+// file the rules are those that come with the program.
+func openJudge(c Config, db *store.DB, v *vitals, log *slog.Logger) (*judge, error) {
+	j := &judge{store: db, vitals: v, log: log, name: "the program's own", text: string(rules.Default)}
+	if c.Rules.File != "" {
+		text, err := os.ReadFile(c.Rules.File)
+		if err != nil {
+			return nil, &ConfigError{Err: fmt.Errorf("rules.file: %w", err)}
+		}
+		j.name, j.text = c.Rules.File, string(text)
+	}
+	set, err := rules.Load(j.name, []byte(j.text))
+	if err != nil {
+		return nil, &ConfigError{Err: err}
+	}
+	if j.models, err = llm.Open(c.Models); err != nil {
+		return nil, &ConfigError{Err: err}
+	}
+	models := func(task llm.Task) []advisor.Model {
+		var list []advisor.Model
+		for _, choice := range j.models.Choices(task) {
+			list = append(list, &model{j.models, choice, task, c.Rules.Mainland})
+		}
+		return list
+	}
+	j.Advisor = advisor.New(set, models(llm.Reasoning), models(llm.Validation), advisor.Limits{}, log)
+	return j, nil
+}
+
+// Judge is for the desk.
+func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
+	c := rules.Case{
+		Amount: s.Amount, Flow: s.Flow, Draw: rules.Known(j.store.Draw(s)), Local: rules.LocalTime(time.Now()), Link: j.vitals.link(),
+		Offline: rules.Offline{Sum: rules.Known(0), Count: rules.Known(0), Oldest: rules.Known(0), Streak: rules.Known(0)},
+		Price:   rules.Price{Cross: rules.No},
+	}
+	if err := j.store.Traffic(s, &c); err != nil {
+		j.log.Error("the traffic could not be counted; rules about it count as fired", "sale", s.ID, "err", err)
+	}
+	adv := j.Advise(ctx, c)
+	record, err := json.Marshal(struct {
+		Case rules.Case `json:"case"`
+		advisor.Advice
+	}{c, adv})
+	if err != nil {
+		j.log.Error("a judgement could not be recorded whole", "sale", s.ID, "err", err)
+	}
+	said := sale.Judgement{By: string(adv.Path), Review: adv.Verdict.Owed.Has(rules.Review), Refused: adv.Verdict.Owed.Has(rules.Refuse), Record: record}
+	ev := sale.Event{Kind: sale.Assessed, Judgement: &said}
+	if adv.Verdict.Owed.Has(rules.Confirm) {
+		said.Needs = append(said.Needs, sale.NeedConfirm)
+	}
+	// No liveness check is set up: a manager looks at the payer instead.
+	if adv.Verdict.Owed.Has(rules.Approve) || adv.Verdict.Owed.Has(rules.Verify) {
+		said.Needs = append(said.Needs, sale.NeedApprove)
+	}
+	if said.Refused || len(said.Needs) > 0 {
+		ev.Why = j.why(adv)
+	}
+	j.log.Info("judged", "sale", s.ID, "verdict", adv.Final.Effect, "by", adv.Path, "ms", adv.Took.Milliseconds(), "rules", adv.Rules.Fired)
+	return ev
+}
+
+// why is the strictest rule that fired, in its own words.
+func (j *judge) why(adv advisor.Advice) *sale.Reason {
+	for _, r := range j.Rules().Reasons(adv.Verdict.Fired) {
+		if r.Effect >= rules.Confirm {
+			return &sale.Reason{Code: "rule_" + r.ID, Message: r.Reason.EN, Chinese: r.Reason.ZH}
+		}
+	}
+	return &sale.Reason{Code: "model", Message: "the model asked for it", Chinese: "审核模型要求"}
+}
+
+// Consent is for the API.
+func (j *judge) Consent(ctx context.Context, id sale.ID, by string) (sale.Sale, error) {
+	return j.desk.Consent(ctx, id, by)
+}
+
+// reload reads the rule file again; a bad one changes nothing.
+func (j *judge) reload(file string) error {
+	if file == "" {
+		return errors.New("there is no rules.file to read again")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return j.replace(file, string(text))
+}
+
+func (j *judge) replace(name, text string) error {
+	set, err := rules.Load(name, []byte(text))
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.SetRules(set)
+	j.name, j.text = name, text
+	return nil
+}
+
+// asRules is the judge as the API sees it.
+type asRules struct{ *judge }
+
+// Rules are those in force.
+func (r asRules) Rules() api.Rules {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	set := r.Advisor.Rules()
+	return api.Rules{Name: r.name, Hash: set.Hash().String(), Count: len(set.Rules()), Text: r.text}
+}
+
+// ReplaceRules puts others in force until the next start.
+func (r asRules) ReplaceRules(text string) (api.Rules, error) {
+	if err := r.replace("rules", text); err != nil {
+		return api.Rules{}, err
+	}
+	return r.Rules(), nil
+}
+
+// part is what the cashier is told of the judging.
+func (j *judge) part() api.Part {
+	list := j.Health()
+	if len(list) == 0 {
+		return api.Part{Level: api.Off, Detail: "no models: the rules decide"}
+	}
+	p := api.Part{Level: api.Trouble}
+	for _, h := range list {
+		if h.Answers == "closed" && h.Sense == "closed" {
+			p.Level = api.OK
+		}
+		p.Detail += fmt.Sprintf("%s: answers %s, sense %s, p50 %s, p95 %s, agreed %d of %d; ", h.Provider, h.Answers, h.Sense,
+			h.P50.Round(time.Millisecond), h.P95.Round(time.Millisecond), h.Agreed, h.Heard)
+	}
+	return p
+}
+
+// model is one choice of the configuration as the advisor asks it.
+type model struct {
+	client   *llm.Client
+	choice   llm.Choice
+	task     llm.Task
+	mainland bool
+}
+
+// Name is for the advisor.
+func (m *model) Name() (provider, model string) { return m.choice.Provider, m.choice.Model }
+
+// Suits keeps mainland sales in their region.
+func (m *model) Suits(*rules.Case) bool { return m.client.Allowed(m.choice.Provider, m.mainland) }
+
+// Ask puts the facts into the prompt's form, and the answer into the advisor's.
+func (m *model) Ask(ctx context.Context, c *rules.Case, v rules.Record) (advisor.Opinion, error) {
+	facts := factsOf(c, v)
+	if m.task == llm.Validation {
+		facts.Decision = llm.Verdict(v.Effect.String())
+	}
+	req, err := llm.Prompt(m.task, facts)
+	if err != nil {
+		return advisor.Opinion{}, failure{err, string(advisor.Caller)}
+	}
+	a, err := m.client.Ask(ctx, m.choice, req)
+	if err != nil {
+		return advisor.Opinion{}, classed(err)
+	}
+	o, err := llm.Decode(req, a)
+	if err != nil {
+		return advisor.Opinion{}, classed(err)
+	}
+	var effect rules.Effect
+	if err := effect.UnmarshalText([]byte(o.Word)); err != nil {
+		return advisor.Opinion{}, failure{err, string(advisor.Hallucination)}
+	}
+	return advisor.Opinion{Effect: effect, Risk: o.Level, Cites: o.Cites, TokensIn: a.TokensIn, TokensOut: a.TokensOut}, nil
+}
+
+// failure is an error of a model with its class, as the advisor reads it.
+type failure struct {
+	error
+	class string
+}
+
+// FailureClass is for the advisor.
+func (f failure) FailureClass() string { return f.class }
+
+// Unwrap is what the client said.
+func (f failure) Unwrap() error { return f.error }
+
+func classed(err error) error {
+	var f *llm.Failure
+	if errors.As(err, &f) {
+		return failure{err, string(f.Class)}
+	}
+	return err
+}
+
+// factsOf is the part of a case that may leave the till.
+func factsOf(c *rules.Case, v rules.Record) llm.Facts {
+	n := func(i rules.Int) llm.Int {
+		if x, known := i.Value(); known {
+			return llm.Known(x)
+		}
+		return llm.Int{}
+	}
+	f := llm.Facts{
+		Amount: llm.Known(c.Amount.Minor), Currency: c.Amount.Currency, Flow: c.Flow,
+		Till:    llm.Till{Count1m: n(c.Till.Count1m), Count1h: n(c.Till.Count1h), Sum1h: n(c.Till.Sum1h), Sum1d: n(c.Till.Sum1d), Declines: n(c.Till.Declines)},
+		Offline: llm.Offline{Sum: n(c.Offline.Sum), Count: n(c.Offline.Count), Oldest: n(c.Offline.Oldest), Streak: n(c.Offline.Streak)},
+		Operator: llm.Operator{
+			Sales: n(c.Operator.Sales), Voids: n(c.Operator.Voids), Refunds: n(c.Operator.Refunds),
+			OwnRefunds: n(c.Operator.OwnRefunds), TinySales: n(c.Operator.TinySales), Count10m: n(c.Operator.Count10m),
+		},
+		Price: llm.Price{Width: n(c.Price.Width), Left: n(c.Price.Left), Confidence: n(c.Price.Confidence)},
+	}
+	if t, known := c.Local.Time.Value(); known {
+		f.Local.Hour = llm.Known(t / 3600)
+		f.Local.Weekday = llm.Weekday([]string{"", "mon", "tue", "wed", "thu", "fri", "sat", "sun"}[c.Local.Weekday])
+	}
+	f.Link = llm.Link([]string{"", "online", "no_link", "no_dns", "provider_down", "provider_slow", "clock_untrusted"}[c.Link.State])
+	for _, id := range v.Fired {
+		f.Rules = append(f.Rules, llm.Label(id))
+	}
+	for _, e := range v.Owed.List() {
+		f.Asks = append(f.Asks, llm.Verdict(e.String()))
+	}
+	slices.Sort(f.Rules)
+	return f
+}
