@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"iter"
 	"math"
 	"sync"
 
@@ -147,6 +148,43 @@ func (w *watchers) wake() {
 		select {
 		case c <- struct{}{}:
 		default:
+		}
+	}
+}
+
+// ReadJournal reads the journal of a file that no daemon has open, oldest first,
+// and never writes. It holds one batch of entries at a time.
+func ReadJournal(path string) iter.Seq2[sale.Entry, error] {
+	return func(yield func(sale.Entry, error) bool) {
+		if _, err := inspect(path); err != nil {
+			yield(sale.Entry{}, err)
+			return
+		}
+		bolt, err := openFile(path, true, 0)
+		if err != nil {
+			yield(sale.Entry{}, err)
+			return
+		}
+		defer func() { _ = bolt.Close() }() // it was only read
+		for after := uint64(0); ; {
+			var list []sale.Entry
+			err := bolt.View(func(tx *bbolt.Tx) (err error) {
+				list, err = ledger.Read(tx, after, 256)
+				return err
+			})
+			if err != nil {
+				yield(sale.Entry{}, ErrCorrupt.because(err))
+				return
+			}
+			if len(list) == 0 {
+				return
+			}
+			for _, e := range list {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			after = list[len(list)-1].Seq
 		}
 	}
 }

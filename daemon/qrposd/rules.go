@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"qrposd/rules"
+	"qrposd/rules/sale"
+	"qrposd/store"
+)
+
+// rulesVerb finds faults in a rule file, tries it, and says what it would have
+// changed, without a running till.
+func rulesVerb(_ context.Context, c *call) error {
+	if len(c.args) == 0 {
+		return usage("rules takes default, check, test, replay or explain")
+	}
+	what := c.args[0]
+	c.args = c.args[1:]
+	journal := c.flags.String("store", "/var/lib/qrposd/till.db", "replay, explain: the store `FILE` of a stopped till, or a backup of it")
+	since := c.flags.Duration("since", 0, "replay: only sales that young")
+	trials := c.flags.String("cases", "", "test: the table `FILE` of cases")
+	if err := c.parse(); err != nil {
+		return err
+	}
+	if what == "default" {
+		_, err := c.out.Write(rules.Default)
+		return err
+	}
+	if len(c.args) != 1 {
+		return usage(fmt.Sprintf("rules %s takes one file, or one sale to explain, after the flags", what))
+	}
+	if what == "explain" {
+		return explain(c, *journal, sale.ID(c.args[0]))
+	}
+	text, err := os.ReadFile(c.args[0])
+	if err != nil {
+		return err
+	}
+	set, err := rules.Load(c.args[0], text)
+	if err != nil {
+		return err
+	}
+	switch what {
+	case "check":
+		return lint(c, set)
+	case "test":
+		return try(c, set, *trials)
+	case "replay":
+		return replay(c, set, *journal, *since)
+	}
+	return usage(fmt.Sprintf("rules does not %.20q; it takes default, check, test, replay or explain", what))
+}
+
+func lint(c *call, set *rules.Set) error {
+	for _, f := range set.Lint() {
+		fmt.Fprintf(c.out, "line %d: %s: %s\n", f.Line, f.Rule, f.Message)
+	}
+	fmt.Fprintf(c.out, "%d rules, hash %s\n", len(set.Rules()), set.Hash())
+	return nil
+}
+
+func try(c *call, set *rules.Set, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	trials, err := rules.ParseTrials(file, text)
+	if err != nil {
+		return err
+	}
+	misses := set.Try(trials)
+	for _, m := range misses {
+		fmt.Fprintf(c.out, "line %d: %s\n", m.Trial.Line, m.Message)
+	}
+	fmt.Fprintf(c.out, "%d cases, %d came out otherwise\n", len(trials), len(misses))
+	if len(misses) > 0 {
+		return errors.New("the rules do not do what the table says")
+	}
+	return nil
+}
+
+// judgement is what the record of a judged sale holds, as far as it is read here.
+type judgement struct {
+	Case   rules.Case   `json:"case"`
+	Rules  rules.Record `json:"rules"`
+	Final  rules.Record `json:"verdict"`
+	Path   string       `json:"path"`
+	Model  string       `json:"model"`
+	TookNS int64        `json:"took_ns"`
+}
+
+// judged reads the judgements of a journal.
+func judged(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
+	return func(yield func(rules.Recorded, error) bool) {
+		for e, err := range store.ReadJournal(path) {
+			j := e.Event.Judgement
+			if err == nil && (j == nil || len(j.Record) == 0 || since > 0 && time.Since(e.Event.Wall) > since) {
+				continue
+			}
+			var rec judgement
+			if err == nil {
+				err = json.Unmarshal(j.Record, &rec)
+			}
+			if !yield(rules.Recorded{Case: rec.Case, Verdict: rec.Rules}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func replay(c *call, set *rules.Set, path string, since time.Duration) error {
+	began := time.Now()
+	report, err := set.Replay(judged(path, since))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%d judged sales, %d would end otherwise (%s)\n", report.Sales, report.Changed, time.Since(began).Round(time.Millisecond))
+	for _, m := range report.Moves {
+		fmt.Fprintf(c.out, "  %-8s -> %-8s %7d  %v\n", m.From, m.To, m.Sales, m.Sums)
+	}
+	for _, r := range report.Rules {
+		fmt.Fprintf(c.out, "  %-32s fired %d, would fire %d (+%d -%d)\n", r.ID, r.Before, r.After, r.Gained, r.Lost)
+	}
+	return nil
+}
+
+// explain prints how a sale was judged.
+func explain(c *call, path string, id sale.ID) error {
+	for e, err := range store.ReadJournal(path) {
+		if err != nil {
+			return err
+		}
+		j := e.Event.Judgement
+		if e.Sale != id || j == nil {
+			continue
+		}
+		var rec judgement
+		if err := json.Unmarshal(j.Record, &rec); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "%s was judged at %s: %s\n  by        %s %s in %s\n  rules     %s: %v (set %.12s)\n",
+			id, e.Event.Wall.Format(time.RFC3339), rec.Final.Effect, rec.Path, rec.Model, time.Duration(rec.TookNS), rec.Rules.Effect, rec.Rules.Fired, rec.Rules.Set)
+		facts, err := json.Marshal(rec.Case)
+		fmt.Fprintf(c.out, "  facts     %s\n", facts)
+		return err
+	}
+	return fmt.Errorf("no judgement of sale %s is in %s", id, path)
+}
