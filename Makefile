@@ -8,6 +8,8 @@ export CGO_ENABLED := 0
 # The version comes from git where there is one; a source archive builds as "dev".
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD     = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# The boxes get what we did not write without inlining: 0.9 MB less on the card for an eighth of a signature's time.
+SMALL     = -gcflags=std=-l -gcflags=github.com/...=-l
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
 
@@ -51,10 +53,10 @@ build: ## build/qrposd for this machine
 	$(BUILD) -o build/qrposd ./daemon/qrposd
 
 cross: ## Stripped static binaries for the boxes tills are made of, into build/
-	GOOS=linux GOARCH=arm64 $(BUILD) -o build/qrposd-linux-arm64 ./daemon/qrposd
-	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o build/qrposd-linux-armv7 ./daemon/qrposd
-	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o build/qrposd-linux-armv6 ./daemon/qrposd
-	GOOS=linux GOARCH=amd64 $(BUILD) -o build/qrposd-linux-amd64 ./daemon/qrposd
+	GOOS=linux GOARCH=arm64 $(BUILD) $(SMALL) -o build/qrposd-linux-arm64 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) $(SMALL) -o build/qrposd-linux-armv7 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) $(SMALL) -o build/qrposd-linux-armv6 ./daemon/qrposd
+	GOOS=linux GOARCH=amd64 $(BUILD) $(SMALL) -o build/qrposd-linux-amd64 ./daemon/qrposd
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static

@@ -208,7 +208,7 @@ func (c Config) Validate() error {
 		errs = append(errs, c.Scanner.Validate())
 	}
 	errs = append(errs, c.WeChat.Validate(), c.Models.Validate())
-	fault(c.Timing.Speed < 1, "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
+	fault(!(c.Timing.Speed >= 1), "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
 	if err := c.Timing.plan().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("timing: %w", err))
