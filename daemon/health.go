@@ -69,17 +69,13 @@ func (v *vitals) parts() (network, gateway api.Part) {
 	return network, gateway
 }
 
-// link is the same as a fact for the rules.
+// link is the way to the provider as a fact for the rules. A sale that is judged
+// here is to be made online: it is tried, whatever became of the last call, or
+// the till would never learn that the network is back.
 func (v *vitals) link() rules.Link {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	l := rules.Link{State: rules.Online}
-	switch {
-	case v.unsent > 0:
-		l.State = rules.NoLink
-	case v.unsure > 2:
-		l.State = rules.ProviderDown
-	}
 	if !v.last.IsZero() {
 		l.Silence = rules.Seconds(time.Since(v.last))
 	}

@@ -54,18 +54,18 @@ var (
 	foundLate = path{withdrawn.states + " refunding refunded", withdrawn.saw + " giving_back refunded"}
 	paidFirst = path{"opened ordering presented closing paid", "qr_coming qr_shown qr_withdrawing paid"}
 
-	scanned       = path{"opened charging paid", "scan_wanted charging paid"}
+	scanned       = path{"opened judged charging paid", "scan_wanted charging paid"}
 	scannedBack   = path{scanned.states + " refunding refunded", scanned.saw + " refunding refunded"}
 	scannedOurs   = path{scanned.states + " refunding paid", scanned.saw + " refunding refund_failed"}
 	scannedHeld   = path{scannedOurs.states, scanned.saw + " refunding refund_held"}
 	scannedLater  = path{scannedOurs.states + " refunding refunded", scannedOurs.saw + " refunding refunded"}
-	doubtPaid     = path{"opened charging in_doubt paid", "scan_wanted charging in_doubt paid"}
-	maybePaid     = path{"opened charging in_doubt? paid", "scan_wanted charging in_doubt paid"}
-	doubtReversed = path{"opened charging in_doubt reversing reversed", "scan_wanted charging in_doubt reversing reversed"}
-	doubtDeclined = path{"opened charging in_doubt reversing declined", "scan_wanted charging in_doubt reversing declined"}
-	maybeReversed = path{"opened charging in_doubt reversing? reversed", "scan_wanted charging in_doubt reversing reversed"}
-	doubtGivenUp  = path{"opened charging in_doubt reversing cancelled", "scan_wanted charging in_doubt in_doubt_cancel reversing cancelled"}
-	doubtUnseen   = path{"opened charging in_doubt reversing declined", "scan_wanted charging in_doubt reversing declined_unseen"}
+	doubtPaid     = path{"opened judged charging in_doubt paid", "scan_wanted charging in_doubt paid"}
+	maybePaid     = path{"opened judged charging in_doubt? paid", "scan_wanted charging in_doubt paid"}
+	doubtReversed = path{"opened judged charging in_doubt reversing reversed", "scan_wanted charging in_doubt reversing reversed"}
+	doubtDeclined = path{"opened judged charging in_doubt reversing declined", "scan_wanted charging in_doubt reversing declined"}
+	maybeReversed = path{"opened judged charging in_doubt reversing? reversed", "scan_wanted charging in_doubt reversing reversed"}
+	doubtGivenUp  = path{"opened judged charging in_doubt reversing cancelled", "scan_wanted charging in_doubt in_doubt_cancel reversing cancelled"}
+	doubtUnseen   = path{"opened judged charging in_doubt reversing declined", "scan_wanted charging in_doubt reversing declined_unseen"}
 )
 
 // purse is where an order's money went: how often it was taken, reversed and
