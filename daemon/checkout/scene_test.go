@@ -67,7 +67,9 @@ func shown() []scene {
 					sale.Query: map[bool]sale.Kind{true: sale.Received, false: sale.Waiting}[nth > 151],
 				}[step.Do], 0
 			},
-			10 * time.Minute, sale.Refunded, map[sale.Action]string{sale.Close: "[300]", sale.SendRefund: "[420]"}, 7,
+			10 * time.Minute, sale.Refunded,
+			map[sale.Action]string{sale.Close: "[300]", sale.SendRefund: "[420]"},
+			7,
 		},
 		{
 			"no QR code is to be had", sale.Merchant, each(nil),
