@@ -21,7 +21,7 @@ import (
 )
 
 // sharedKeys are made once: three RSA keys a test would be most of the test's time.
-var sharedKeys = sync.OnceValues(NewCredentials)
+var sharedKeys = sync.OnceValues(NewCredentials) // budget: RSA keys are slow to make; these are made once and never changed
 
 // clock is the time of a test; it moves only when told.
 type clock struct {

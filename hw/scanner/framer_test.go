@@ -10,7 +10,7 @@ import (
 
 const payer = "134567890123456789"
 
-var gm65 = string([]byte{2, 0, 0, 1, 0, 0x33, 0x31})
+const gm65 = "\x02\x00\x00\x01\x0031"
 
 // wire is one way to send a code, and what must come out.
 type wire struct {
