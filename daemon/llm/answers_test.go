@@ -90,6 +90,7 @@ var answerShapes = map[string][]shape{
 	},
 	"anthropic-tool": {
 		{"answer", 200, ends1(anthropicSaid(toolUse("judge_sale", good)), "end_turn", "tool_use"), "", ""},
+		{"error beside an answer", 200, ends1(anthropicSaid(toolUse("judge_sale", good)), `{`, `{"error":{"type":"overloaded_error","message":"m"},`), Transient, "overloaded_error"},
 		{"answer after words", 200, anthropicSaid(`{"type":"text","text":"I will."},` + toolUse("judge_sale", good)), "", ""},
 		{"wrong tool", 200, anthropicSaid(toolUse("pay_sale", good)), Hallucination, "wrong_tool"},
 		{"no tool", 200, anthropicSaid(`{"type":"text","text":` + quoted(good) + `}`), Hallucination, "answer_empty"},

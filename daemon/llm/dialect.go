@@ -27,21 +27,19 @@ var spoken = map[Dialect]dialect{
 
 // ends are the reasons for which models stop, of all dialects. One that is not
 // here, as OTHER is not, is taken for trouble at the provider.
-var ends = map[string]Class{
-	"": "", "stop": "", "eos": "", "end_turn": "", "stop_sequence": "", "tool_use": "", "tool_calls": "", "function_call": "",
-
-	"length": Truncation, "max_tokens": Truncation, "model_length": Truncation, "model_context_window_exceeded": Truncation,
-
-	"content_filter": Policy, "refusal": Policy, "safety": Policy, "recitation": Policy, "blocklist": Policy, "prohibited_content": Policy,
-	"spii": Policy, "sensitive": Policy, "model_armor": Policy, "jailbreak": Policy,
-
-	"malformed_function_call": Hallucination, "unexpected_tool_call": Hallucination, "too_many_tool_calls": Hallucination,
+var ends = []blame{
+	{"", []string{"", "stop", "eos", "end_turn", "stop_sequence", "tool_use", "tool_calls", "function_call"}},
+	{Truncation, []string{"length", "max_tokens", "model_length", "model_context_window_exceeded"}},
+	{Policy, []string{
+		"content_filter", "refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive", "model_armor", "jailbreak",
+	}},
+	{Hallucination, []string{"malformed_function_call", "unexpected_tool_call", "too_many_tool_calls"}},
 }
 
 // ended is the failure that a reason to stop amounts to, if it is one.
 func ended(reason loose) *Failure {
 	word := cleanCode(string(reason))
-	class, known := ends[word]
+	class, known := blamed(ends, word)
 	switch {
 	case !known:
 		class = Transient

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,36 +169,52 @@ func retryAfter(h http.Header) time.Duration {
 	return seconds(strconv.FormatFloat(until.Sub(now).Seconds(), 'f', -1, 64))
 }
 
+// blame says whose fault the codes are.
+type blame struct {
+	class Class
+	codes []string
+}
+
 // exact are the codes that decide whatever the status is: gateways send a wrong
 // model as 400, an empty wallet as 429 and an overload as 200.
-var exact = map[string]Class{
-	"context_length_exceeded": Caller, "max_tokens_exceeded": Caller, "token_limit_exceeded": Caller, "string_too_long": Caller,
-	"invalid_prompt": Caller, "payload_too_large": Caller, "request_too_large": Caller, "unprocessable": Caller, "precondition_failed": Caller,
-
-	"authentication": Config, "authentication_error": Config, "unauthenticated": Config, "invalid_api_key": Config, "api_key_invalid": Config,
-	"permission_denied": Config, "permission_error": Config, "payment_required": Config, "billing_error": Config, "insufficient_quota": Config,
-	"credit_balance_exhausted": Config, "insufficient_balance": Config, "arrearage": Config, "enforced_spend_limit_reached": Config,
-	"not_found": Config, "not_found_error": Config, "model_not_found": Config, "no_endpoints": Config, "model_deprecated": Config,
-	"privacy_restricted": Config, "constraint_filtered": Config, "failed_precondition": Config,
-
-	"content_policy_violation": Policy, "content_filter": Policy, "refusal": Policy, "data_inspection_failed": Policy, "datainspectionfailed": Policy,
-
-	"rate_limit_exceeded": Transient, "rate_limit_error": Transient, "slow_down": Transient, "resource_exhausted": Transient,
-	"overloaded_error": Transient, "server_is_overloaded": Transient, "provider_overloaded": Transient, "provider_unavailable": Transient,
-	"capacity_exhausted": Transient, "temporarily_unavailable": Transient, "unavailable": Transient, "timeout": Transient,
-	"timeout_error": Transient, "deadline_exceeded": Transient,
+var exact = []blame{
+	{Caller, []string{
+		"context_length_exceeded", "max_tokens_exceeded", "token_limit_exceeded", "string_too_long", "invalid_prompt", "payload_too_large",
+		"request_too_large", "unprocessable", "precondition_failed",
+	}},
+	{Config, []string{
+		"authentication", "authentication_error", "unauthenticated", "invalid_api_key", "api_key_invalid", "permission_denied", "permission_error",
+		"payment_required", "billing_error", "insufficient_quota", "credit_balance_exhausted", "insufficient_balance", "arrearage",
+		"enforced_spend_limit_reached", "not_found", "not_found_error", "model_not_found", "no_endpoints", "model_deprecated",
+		"privacy_restricted", "constraint_filtered", "failed_precondition",
+	}},
+	{Policy, []string{"content_policy_violation", "content_filter", "refusal", "data_inspection_failed", "datainspectionfailed"}},
+	{Transient, []string{
+		"rate_limit_exceeded", "rate_limit_error", "slow_down", "resource_exhausted", "overloaded_error", "server_is_overloaded",
+		"provider_overloaded", "provider_unavailable", "capacity_exhausted", "temporarily_unavailable", "unavailable", "timeout",
+		"timeout_error", "deadline_exceeded",
+	}},
 }
 
 // vague are codes that providers put on much else besides. They decide only
 // where there is no status to go by.
-var vague = map[string]Class{
-	"invalid_request": Caller, "invalid_request_error": Caller, "invalid_argument": Caller, "invalid_parameter": Caller, "invalidparameter": Caller,
+var vague = []blame{
+	{Caller, []string{"invalid_request", "invalid_request_error", "invalid_argument", "invalid_parameter", "invalidparameter"}},
+}
+
+func blamed(table []blame, code string) (Class, bool) {
+	for _, b := range table {
+		if slices.Contains(b.codes, code) {
+			return b.class, true
+		}
+	}
+	return "", false
 }
 
 // class of an error under a status, which is 0 where it came with a 200.
 func (f fault) class(status int) Class {
 	for _, c := range f.codes {
-		if class, ok := exact[c]; ok {
+		if class, ok := blamed(exact, c); ok {
 			return class
 		}
 	}
@@ -217,7 +234,7 @@ func (f fault) class(status int) Class {
 		if n, err := strconv.Atoi(c); err == nil && n >= 300 && n < 600 {
 			return statusClass(n)
 		}
-		if class, ok := vague[c]; ok {
+		if class, ok := blamed(vague, c); ok {
 			return class
 		}
 	}

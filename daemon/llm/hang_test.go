@@ -174,6 +174,27 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
+// An answer that is too large is left where it is, and its connection is closed.
+func TestTooLarge(t *testing.T) {
+	left := make(chan struct{})
+	c := client(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		defer close(left)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, strings.Repeat("x", 64<<10)); err != nil {
+				return
+			}
+		}
+	}))
+	if _, f := ask(t, c, "openai-schema"); f == nil || f.Code != codeTooLarge {
+		t.Errorf("%+v", f)
+	}
+	select {
+	case <-left:
+	case <-time.After(5 * time.Second):
+		t.Error("the connection stays open")
+	}
+}
+
 // Proxies of the environment are not for money, and redirects not for keys.
 func TestNoDetours(t *testing.T) {
 	asked := 0
