@@ -20,6 +20,13 @@ import (
 	"qrposd/store"
 )
 
+// Judgement is what the journal keeps of how a sale was judged: the facts, so that
+// other rules can be tried on them, and how the verdict was come by.
+type Judgement struct {
+	Case rules.Case `json:"case"`
+	advisor.Advice
+}
+
 // judge brings together what judging a sale takes: the facts of the store and
 // the network, the rules, and models in time.
 type judge struct {
@@ -75,10 +82,7 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 		j.log.Error("the traffic could not be counted; rules about it count as fired", "sale", s.ID, "err", err)
 	}
 	adv := j.Advise(ctx, c)
-	record, err := json.Marshal(struct {
-		Case rules.Case `json:"case"`
-		advisor.Advice
-	}{c, adv})
+	record, err := json.Marshal(Judgement{c, adv})
 	if err != nil {
 		j.log.Error("a judgement could not be recorded whole", "sale", s.ID, "err", err)
 	}

@@ -38,6 +38,9 @@ func demo(ctx context.Context, c *call) error {
 		err = t.run(ctx)
 		err = errors.Join(err, d.stop())
 		if err == nil {
+			err = t.judged(s.dir + "/till.db")
+		}
+		if err == nil {
 			err = check(ctx, &call{flags: c.flags, args: []string{s.dir + "/till.db"}, out: c.out, errOut: c.errOut})
 		}
 		return errors.Join(err, s.close())

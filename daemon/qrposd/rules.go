@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"strings"
 	"time"
 
+	"qrposd/daemon"
+	"qrposd/daemon/advisor"
 	"qrposd/rules"
 	"qrposd/rules/sale"
 	"qrposd/store"
@@ -85,16 +88,6 @@ func try(c *call, set *rules.Set, file string) error {
 	return nil
 }
 
-// judgement is what the record of a judged sale holds, as far as it is read here.
-type judgement struct {
-	Case   rules.Case   `json:"case"`
-	Rules  rules.Record `json:"rules"`
-	Final  rules.Record `json:"verdict"`
-	Path   string       `json:"path"`
-	Model  string       `json:"model"`
-	TookNS int64        `json:"took_ns"`
-}
-
 // judged reads the judgements of a journal.
 func judged(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
 	return func(yield func(rules.Recorded, error) bool) {
@@ -103,7 +96,7 @@ func judged(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
 			if err == nil && (j == nil || len(j.Record) == 0 || since > 0 && time.Since(e.Event.Wall) > since) {
 				continue
 			}
-			var rec judgement
+			var rec daemon.Judgement
 			if err == nil {
 				err = json.Unmarshal(j.Record, &rec)
 			}
@@ -132,23 +125,57 @@ func replay(c *call, set *rules.Set, path string, since time.Duration) error {
 
 // explain prints how a sale was judged.
 func explain(c *call, path string, id sale.ID) error {
-	for e, err := range store.ReadJournal(path) {
-		if err != nil {
-			return err
-		}
-		j := e.Event.Judgement
-		if e.Sale != id || j == nil {
-			continue
-		}
-		var rec judgement
-		if err := json.Unmarshal(j.Record, &rec); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.out, "%s was judged at %s: %s\n  by        %s %s in %s\n  rules     %s: %v (set %.12s)\n",
-			id, e.Event.Wall.Format(time.RFC3339), rec.Final.Effect, rec.Path, rec.Model, time.Duration(rec.TookNS), rec.Rules.Effect, rec.Rules.Fired, rec.Rules.Set)
-		facts, err := json.Marshal(rec.Case)
-		fmt.Fprintf(c.out, "  facts     %s\n", facts)
+	j, at, err := judgementOf(path, id)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("no judgement of sale %s is in %s", id, path)
+	facts, err := json.Marshal(j.Case)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s was judged at %s: %s\n", id, at.Format(time.RFC3339), strings.Join(words(j.Final.Owed), ", "))
+	fmt.Fprintf(c.out, "  by        %s\n", by(j))
+	fmt.Fprintf(c.out, "  rules     %s: %v (set %.12s)\n", j.Rules.Effect, j.Rules.Fired, j.Rules.Set)
+	if o := j.Opinion; o != nil {
+		fmt.Fprintf(c.out, "  model     %s %s: %s at risk %d of 10, for %s\n", j.Provider, j.Model, o.Effect, o.Risk, strings.Join(o.Cites, ", "))
+	}
+	if j.Checked != advisor.Unchecked {
+		fmt.Fprintf(c.out, "  checked   %s\n", j.Checked)
+	}
+	_, err = fmt.Fprintf(c.out, "  facts     %s\n", facts)
+	return err
+}
+
+// by is how a judgement was come by, in one line.
+func by(j daemon.Judgement) string {
+	return fmt.Sprintf("%s in %.1f ms, %d models asked", j.Path, float64(j.Took)/float64(time.Millisecond), j.Asked)
+}
+
+func words(e rules.Effects) []string {
+	list := []string{}
+	for _, w := range e.List() {
+		list = append(list, w.String())
+	}
+	return list
+}
+
+// judgementOf is the last judgement of a sale, which a power cut may have had
+// judged before.
+func judgementOf(path string, id sale.ID) (j daemon.Judgement, at time.Time, err error) {
+	for e, err := range store.ReadJournal(path) {
+		if err != nil {
+			return j, at, err
+		}
+		if e.Sale != id || e.Event.Judgement == nil {
+			continue
+		}
+		j, at = daemon.Judgement{}, e.Event.Wall
+		if err := json.Unmarshal(e.Event.Judgement.Record, &j); err != nil {
+			return j, at, fmt.Errorf("the judgement of sale %s: %w", id, err)
+		}
+	}
+	if at.IsZero() {
+		return j, at, fmt.Errorf("no judgement of sale %s is in %s", id, path)
+	}
+	return j, at, nil
 }

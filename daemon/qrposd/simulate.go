@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -97,7 +98,22 @@ func (s *simulation) equip(speed float64) error {
 	line("[wechat.v2]\nkey_file = %q\ncert_file = %q", inst.APIv2KeyFile, inst.CertFile)
 	line("[[wechat.platform_keys]]\nid = %q\nfile = %q", inst.PublicKeyID, inst.PublicKeyFile)
 	line("[[wechat.platform_keys]]\nfile = %q", inst.PlatformCertFile)
-	return os.WriteFile(s.config, []byte(b.String()), 0o600)
+	return errors.Join(s.equipModels(line), os.WriteFile(s.config, []byte(b.String()), 0o600))
+}
+
+// equipModels writes the last part of the configuration: two providers of the
+// simulator, as strict as those whose names they bear, in a region of its own.
+func (s *simulation) equipModels(line func(format string, args ...any)) error {
+	key := filepath.Join(s.dir, "model.key")
+	line("[models]\nregion = \"sim\"")
+	for _, name := range []string{"mistral", "openai"} {
+		line("[[models.providers]]\nname = %q\npreset = %[1]q\nregion = \"sim\"", name)
+		line("base_url = \"%s/models/%s/v1\"\nkey_file = %q", s.url, name, key)
+	}
+	line("[models.tasks]")
+	line(`reasoning = [{ provider = "mistral", model = "mistral-small-latest" }, { provider = "openai", model = "gpt-5-mini" }]`)
+	line(`validation = [{ provider = "openai", model = "gpt-5-mini" }]`)
+	return os.WriteFile(key, []byte(rand.Text()), 0o600)
 }
 
 func (s *simulation) close() error {

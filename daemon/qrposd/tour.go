@@ -8,17 +8,20 @@ import (
 	"io"
 	"time"
 
+	"qrposd/daemon/advisor"
 	"qrposd/daemon/api"
 	"qrposd/daemon/sim"
 	"qrposd/rules/sale"
 )
 
-// tour is the demonstration without a person: four sales, then both books.
+// tour is the demonstration without a person: four sales, then both books and who
+// judged.
 type tour struct {
 	sim  *simulation
 	till *api.Client
 	out  io.Writer
 	done []sale.ID
+	off  sale.ID // made while the models were off
 }
 
 func (t *tour) run(ctx context.Context) error {
@@ -32,6 +35,7 @@ func (t *tour) run(ctx context.Context) error {
 		{"a QR code is shown and paid", t.showQR, sale.Paid},
 		{"a payer's code is scanned at the serial port and charged", func(ctx context.Context) (api.Sale, error) { return t.scan(ctx, "8.50") }, sale.Paid},
 		{"the answer to a charge is lost; the till finds out", func(ctx context.Context) (api.Sale, error) { return t.scan(ctx, "20.19") }, sale.Paid},
+		{"the models are off: a sale goes on, judged by the rules", t.withoutModels, sale.Paid},
 		{"the first sale is refunded", t.refund, sale.Refunded},
 	} {
 		s, err := step.do(ctx)
@@ -67,6 +71,18 @@ func (t *tour) showQR(ctx context.Context) (api.Sale, error) {
 	}
 	_, err = t.sim.world.WeChat.Scan(sim.QRScan{CodeURL: s.QR.Text, Action: "pay"})
 	return s, err
+}
+
+// withoutModels sells while nobody answers the till's questions about sales.
+func (t *tour) withoutModels(ctx context.Context) (api.Sale, error) {
+	models := &t.sim.world.Models
+	if _, err := models.SetMode(sim.ModelMode{Mode: "off"}); err != nil {
+		return api.Sale{}, err
+	}
+	s, err := t.showQR(ctx)
+	t.off = s.ID
+	_, on := models.SetMode(sim.ModelMode{Mode: "quick"})
+	return s, errors.Join(err, on)
 }
 
 // scan holds a telephone to the scanner once the till waits for it.
@@ -141,6 +157,23 @@ func (t *tour) compareSale(s *api.Sale) error {
 		fmt.Fprintf(t.out, "%-32s %14d %14d\n", a.OrderNo, ours, theirs.Net)
 		if ours != theirs.Net || theirs.Charges > 1 {
 			return fmt.Errorf("order %s: the books differ, or it was charged %d times", a.OrderNo, theirs.Charges)
+		}
+	}
+	return nil
+}
+
+// judged prints who judged the sales of a tour, and holds that a model did where
+// there was one, and the rules where there was none.
+func (t *tour) judged(store string) error {
+	fmt.Fprintln(t.out)
+	for _, id := range t.done {
+		j, _, err := judgementOf(store, id)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "%s  %-8s by %s %s\n", id, j.Final.Effect, by(j), j.Provider)
+		if (id == t.off) == (j.Path == advisor.ByModel) {
+			return fmt.Errorf("sale %s was judged by %s", id, j.Path)
 		}
 	}
 	return nil
