@@ -168,8 +168,11 @@ func (j *judge) part() api.Part {
 	}
 	p := api.Part{Level: api.Trouble}
 	for _, h := range list {
-		if h.Answers == "closed" && h.Sense == "closed" {
+		if h.Answers == "closed" && h.Sense == "closed" && h.Rests == 0 {
 			p.Level = api.OK
+		}
+		if h.Rests > 0 {
+			p.Detail += fmt.Sprintf("%s: left alone for %s; ", h.Provider, h.Rests.Round(time.Second))
 		}
 		p.Detail += fmt.Sprintf("%s: answers %s, sense %s, p50 %s, p95 %s, agreed %d of %d; ", h.Provider, h.Answers, h.Sense,
 			h.P50.Round(time.Millisecond), h.P95.Round(time.Millisecond), h.Agreed, h.Heard)
@@ -199,8 +202,9 @@ func (m *model) Ask(ctx context.Context, c *rules.Case, v rules.Record) (advisor
 	}
 	req, err := llm.Prompt(m.task, facts)
 	if err != nil {
-		return advisor.Opinion{}, failure{err, string(advisor.Caller)}
+		return advisor.Opinion{}, failure{error: err, class: advisor.Caller}
 	}
+	req.Abroad = !m.mainland
 	a, err := m.client.Ask(ctx, m.choice, req)
 	if err != nil {
 		return advisor.Opinion{}, classed(err)
@@ -211,19 +215,23 @@ func (m *model) Ask(ctx context.Context, c *rules.Case, v rules.Record) (advisor
 	}
 	var effect rules.Effect
 	if err := effect.UnmarshalText([]byte(o.Word)); err != nil {
-		return advisor.Opinion{}, failure{err, string(advisor.Hallucination)}
+		return advisor.Opinion{}, failure{error: err, class: advisor.Hallucination}
 	}
 	return advisor.Opinion{Effect: effect, Risk: o.Level, Cites: o.Cites, TokensIn: a.TokensIn, TokensOut: a.TokensOut}, nil
 }
 
-// failure is an error of a model with its class, as the advisor reads it.
+// failure is an error of a model as the advisor reads it.
 type failure struct {
 	error
-	class string
+	class advisor.Class
+	rest  time.Duration
 }
 
 // FailureClass is for the advisor.
-func (f failure) FailureClass() string { return f.class }
+func (f failure) FailureClass() string { return string(f.class) }
+
+// RetryAfter is for the advisor.
+func (f failure) RetryAfter() time.Duration { return f.rest }
 
 // Unwrap is what the client said.
 func (f failure) Unwrap() error { return f.error }
@@ -231,7 +239,7 @@ func (f failure) Unwrap() error { return f.error }
 func classed(err error) error {
 	var f *llm.Failure
 	if errors.As(err, &f) {
-		return failure{err, string(f.Class)}
+		return failure{err, advisor.Class(f.Class), f.RetryAfter}
 	}
 	return err
 }

@@ -21,7 +21,7 @@ type Limits struct {
 	Least     time.Duration // below this, nobody new is asked: 80 ms
 	Reroute   time.Duration // below this, nonsense is not asked elsewhere: 200 ms
 	InFlight  int           // judgements with calls on the wire: 50
-	HedgeRate float64       // share of judgements that may ask a second provider: 0.5
+	HedgeRate float64       // share of judgements that may ask a second provider while the first thinks: 1
 }
 
 // early is how much sooner the timer is armed than the verdict is due: the
@@ -44,7 +44,7 @@ func (l Limits) withDefaults() Limits {
 		l.InFlight = 50
 	}
 	if l.HedgeRate == 0 {
-		l.HedgeRate = 0.5
+		l.HedgeRate = 1
 	}
 	return l
 }
@@ -126,17 +126,18 @@ func (a *Advisor) Advise(ctx context.Context, c rules.Case) Advice {
 	return adv
 }
 
-// classOf is the class of an error.
-func classOf(err error) Class {
+// classOf is the class of an error, and the rest that the provider asks for.
+func classOf(err error) (Class, time.Duration) {
 	var f Failure
 	switch {
 	case err == nil:
-		return ""
+		return "", 0
 	case errors.As(err, &f):
 		switch c := Class(f.FailureClass()); c {
 		case Caller, Config, Policy, Hallucination, Truncation, Neutral:
-			return c
+			return c, f.RetryAfter()
 		}
+		return Transient, f.RetryAfter()
 	}
-	return Transient
+	return Transient, 0
 }

@@ -3,7 +3,6 @@ package advisor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync/atomic"
@@ -71,12 +70,6 @@ func (s *scripted) Ask(ctx context.Context, _ *rules.Case, _ rules.Record) (Opin
 	}
 }
 
-// fail is an error of a class.
-type fail Class
-
-func (f fail) Error() string        { return string(f) }
-func (f fail) FailureClass() string { return string(f) }
-
 func in(t *testing.T, models []Model, f func(t *testing.T, a *Advisor)) {
 	set := ruleSet(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -108,13 +101,13 @@ func TestRace(t *testing.T) {
 		{"a deaf client holds nobody", []*scripted{{name: "a", after: -1}}, RulesLate, "", 599 * ms, rules.Approve},
 		{"a hedge wins, the first goes on", []*scripted{{name: "a", after: 400 * ms, op: no}, {name: "b", after: 100 * ms, op: yes}}, ByModel, "b", 220 * ms, rules.Review},
 		{"the first still wins against the hedge", []*scripted{{name: "a", after: 150 * ms, op: no}, {name: "b", after: 300 * ms, op: yes}}, ByModel, "a", 150 * ms, rules.Refuse},
-		{"a definite error starts the next at once", []*scripted{{name: "a", after: 10 * ms, err: fail(Transient)}, {name: "b", after: 100 * ms, op: yes}}, ByModel, "b", 110 * ms, rules.Review},
-		{"a wrong key too", []*scripted{{name: "a", after: 10 * ms, err: fail(Config)}, {name: "b", after: 100 * ms, op: yes}}, ByModel, "b", 110 * ms, rules.Review},
-		{"a policy refusal is not shopped around", []*scripted{{name: "a", after: 10 * ms, err: fail(Policy)}, {name: "b", after: 100 * ms, op: yes}}, RulesPolicy, "", 10 * ms, rules.Approve},
+		{"a definite error starts the next at once", []*scripted{{name: "a", after: 10 * ms, err: lament{class: Transient}}, {name: "b", after: 100 * ms, op: yes}}, ByModel, "b", 110 * ms, rules.Review},
+		{"a wrong key too", []*scripted{{name: "a", after: 10 * ms, err: lament{class: Config}}, {name: "b", after: 100 * ms, op: yes}}, ByModel, "b", 110 * ms, rules.Review},
+		{"a policy refusal is not shopped around", []*scripted{{name: "a", after: 10 * ms, err: lament{class: Policy}}, {name: "b", after: 100 * ms, op: yes}}, RulesPolicy, "", 10 * ms, rules.Approve},
 		{"nonsense is asked elsewhere", []*scripted{{name: "a", after: 10 * ms, op: nonsense}, {name: "b", after: 50 * ms, op: yes}}, ByModel, "b", 60 * ms, rules.Review},
 		{"but once", []*scripted{{name: "a", after: 10 * ms, op: nonsense}, {name: "b", after: 10 * ms, op: nonsense}, {name: "c", after: 10 * ms, op: yes}}, RulesFailed, "", 20 * ms, rules.Approve},
 		{"and not when time is short", []*scripted{{name: "a", after: 100 * ms, op: nonsense}, {name: "b", after: -1}}, ByRules, "", 0, 0},
-		{"our own mistake helps nobody", []*scripted{{name: "a", after: 10 * ms, err: fail(Caller)}, {name: "b", after: 10 * ms, op: yes}}, RulesFailed, "", 10 * ms, rules.Approve},
+		{"our own mistake helps nobody", []*scripted{{name: "a", after: 10 * ms, err: lament{class: Caller}}, {name: "b", after: 10 * ms, op: yes}}, RulesFailed, "", 10 * ms, rules.Approve},
 		{"everybody is down", []*scripted{{name: "a", after: ms, err: errors.New("reset")}, {name: "b", after: ms, err: errors.New("reset")}}, RulesFailed, "", 2 * ms, rules.Approve},
 	} {
 		if c.name == "and not when time is short" {
@@ -160,20 +153,6 @@ func TestBreakerOpensOnSlownessAndDecidesAtOnce(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		if adv := a.Advise(context.Background(), caseOf(60000)); adv.Path != ByModel {
 			t.Errorf("after its rest: %s", adv.Path)
-		}
-	})
-}
-
-func TestLosingHedgesAreNotHeldAgainstAProvider(t *testing.T) {
-	slow := &scripted{name: "slow", after: 5 * time.Second}
-	quick := &scripted{name: "quick", after: 20 * ms, op: Opinion{Effect: rules.Allow}}
-	in(t, []Model{slow, quick}, func(t *testing.T, a *Advisor) {
-		for range 20 {
-			a.Advise(context.Background(), caseOf(60000))
-			time.Sleep(time.Second)
-		}
-		if h := a.Health()[0]; h.Answers != "closed" {
-			t.Errorf("the loser of twenty races is %s", h.Answers)
 		}
 	})
 }
@@ -266,32 +245,4 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		time.Sleep(10 * ms)
 	}
 	t.Errorf("%d goroutines, were %d", runtime.NumGoroutine(), before)
-}
-
-// The mixes of latencies that were measured elsewhere: a hedge decides far more
-// sales in time than one provider alone.
-func TestHedgingPays(t *testing.T) {
-	for _, hedged := range []bool{false, true} {
-		set := ruleSet(t)
-		synctest.Test(t, func(t *testing.T) {
-			rng := newLatencies(1)
-			models := []Model{&mixed{"a", rng}}
-			if hedged {
-				models = append(models, &mixed{"b", rng})
-			}
-			a := New(set, models, nil, Limits{HedgeRate: 1}, slog.New(slog.DiscardHandler))
-			decided := 0
-			for range 2000 {
-				if adv := a.Advise(context.Background(), caseOf(60000)); adv.Path == ByModel {
-					decided++
-				}
-				time.Sleep(50 * ms)
-			}
-			a.Close()
-			t.Logf("hedged %v: %.1f %% decided by a model in time", hedged, float64(decided)/20)
-			if share := fmt.Sprint(decided * 100 / 2000); hedged && decided < 1700 || !hedged && decided > 1700 {
-				t.Errorf("hedged %v: %s %%", hedged, share)
-			}
-		})
-	}
 }

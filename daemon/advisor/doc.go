@@ -16,8 +16,12 @@
 //
 // Each provider has two breakers. One opens on failures and on slowness: a
 // provider that answers in 700 ms is as good as down. The other opens on answers
-// that were nonsense. Neither counts a lost race, a refusal by policy or a
-// mistake of ours, which say nothing about the provider's health.
+// that were nonsense. Neither counts a lost hedge, a refusal by policy or a
+// mistake of ours, which say nothing about the provider's health. A call that had
+// all the time there is and was cut counts as slow even if another provider saved
+// the sale; otherwise a dead favourite would cost every sale its hedge for ever.
+// Whoever asks to be left alone is, and so is one whose key or account is no good:
+// for a minute at most, because gateways in trouble say that of good keys too.
 //
 // Rejected: retries (each costs more than what is left), asking one provider
 // after the other (58 % instead of 94 % of sales judged in time on measured
@@ -59,7 +63,7 @@ type Class string
 // The classes. What is none of them is Transient.
 const (
 	Caller        Class = "caller"        // our request was wrong: no provider will like it better
-	Config        Class = "config"        // key, model or account: the next provider
+	Config        Class = "config"        // key, model or account: the next provider, this one not for a minute
 	Policy        Class = "policy"        // the provider declines to speak: nobody else is asked
 	Hallucination Class = "hallucination" // it answered nonsense: one other provider, if there is time
 	Truncation    Class = "truncation"    // our cap was too low
@@ -67,10 +71,12 @@ const (
 	Neutral       Class = "neutral"       // the race was over
 )
 
-// Failure is an error that knows its class.
+// Failure is an error that knows its class, and how long the provider wants to be
+// left alone, which is 0 if it did not say.
 type Failure interface {
 	error
 	FailureClass() string
+	RetryAfter() time.Duration
 }
 
 // Path is how a verdict came about.

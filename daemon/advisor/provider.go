@@ -16,7 +16,9 @@ type provider struct {
 	limits  Limits
 	up      *gobreaker.TwoStepCircuitBreaker[struct{}] // does it answer in time
 	sane    *gobreaker.TwoStepCircuitBreaker[struct{}] // does it answer sense
+	log     *slog.Logger
 	mu      sync.Mutex
+	rested  time.Time         // until then nobody is sent here
 	took    [64]time.Duration // the last answers, for the quantiles
 	n       int
 	agree   int
@@ -30,7 +32,7 @@ var (
 )
 
 func newProvider(name string, l Limits, log *slog.Logger) *provider {
-	p := &provider{name: name, limits: l}
+	p := &provider{name: name, limits: l, log: log}
 	settings := func(kind string, trip func(gobreaker.Counts) bool, rest time.Duration) gobreaker.Settings {
 		return gobreaker.Settings{
 			Name: name + " " + kind, MaxRequests: 2, Interval: 10 * time.Second, BucketPeriod: time.Second, Timeout: rest,
@@ -41,16 +43,28 @@ func newProvider(name string, l Limits, log *slog.Logger) *provider {
 		}
 	}
 	p.up = gobreaker.NewTwoStepCircuitBreaker[struct{}](settings("answers", func(c gobreaker.Counts) bool {
-		return c.ConsecutiveFailures >= 5 || c.Requests >= 10 && c.TotalFailures*2 >= c.Requests
+		return c.ConsecutiveFailures >= 5 || counted(c) >= 10 && c.TotalFailures*2 >= counted(c)
 	}, 5*time.Second))
 	p.sane = gobreaker.NewTwoStepCircuitBreaker[struct{}](settings("sense", func(c gobreaker.Counts) bool {
-		return c.ConsecutiveFailures >= 3 || c.Requests >= 10 && c.TotalFailures*10 >= c.Requests
+		return c.ConsecutiveFailures >= 3 || counted(c) >= 10 && c.TotalFailures*10 >= counted(c)
 	}, 30*time.Second))
 	return p
 }
 
-// admit asks both breakers. The function it gives must be told how the call went.
-func (p *provider) admit() (done func(Class, time.Duration), ok bool) {
+// counted is the calls that said something. Counts.Requests has those too that are
+// excluded or still on the wire.
+func counted(c gobreaker.Counts) uint32 { return c.TotalSuccesses + c.TotalFailures }
+
+// longest is how long a provider is left alone: one that asks for it at most that
+// long, and one whose key or account is no good that long. It costs a call a minute
+// to find out that all is well again.
+const longest = time.Minute
+
+// admit asks both breakers. Settle must be told how the call went.
+func (p *provider) admit() (*call, bool) {
+	if p.rests() > 0 {
+		return nil, false
+	}
 	up, err := p.up.Allow()
 	if err != nil {
 		return nil, false
@@ -60,21 +74,56 @@ func (p *provider) admit() (done func(Class, time.Duration), ok bool) {
 		up(errNeutral)
 		return nil, false
 	}
-	return func(class Class, took time.Duration) {
-		switch class {
-		case "", Hallucination:
-			p.answered(took)
-			slow := took >= p.limits.Cut
-			up(map[bool]error{true: errFailed}[slow])
-			sane(map[bool]error{true: errFailed}[class == Hallucination])
-		case Transient, Config:
-			up(errFailed)
-			sane(errNeutral)
-		default:
-			up(errNeutral)
-			sane(errNeutral)
+	return &call{p, up, sane}, true
+}
+
+// call is a call that the breakers let through.
+type call struct {
+	provider *provider
+	up, sane func(error)
+}
+
+// settle tells the breakers what a call came to.
+func (c *call) settle(r result) {
+	up, sane := errNeutral, errNeutral
+	switch r.class {
+	case "", Hallucination:
+		up, sane = nil, nil
+		if r.took >= c.provider.limits.Cut {
+			up = errFailed
 		}
-	}, true
+		if r.class == Hallucination {
+			sane = errFailed
+		}
+		c.provider.answered(r.took)
+	case Transient:
+		up = errFailed
+	case Config:
+		r.rest = longest
+	}
+	c.up(up)
+	c.sane(sane)
+	c.provider.leave(r.class, min(r.rest, longest))
+}
+
+// leave has nobody sent here for a while.
+func (p *provider) leave(class Class, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until := time.Now().Add(d); until.After(p.rested) {
+		p.rested = until
+		p.log.Warn("model left alone", "provider", p.name, "because", class, "for", d)
+	}
+}
+
+// rests is how long the provider is still left alone.
+func (p *provider) rests() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(0, time.Until(p.rested))
 }
 
 func (p *provider) answered(took time.Duration) {
@@ -107,13 +156,21 @@ func (p *provider) quantile(q float64) time.Duration {
 	return known[int(q*float64(len(known)-1))]
 }
 
+// soonest is the least head start that a provider has before a second one is asked.
+const soonest = 40 * time.Millisecond
+
 // hedgeAfter is when the second provider is asked: when the first is slower than
-// three of four of its own answers, and no later than Limits.Hedge. A slow first
-// is no reason to be slow with the second.
+// three of four of its own answers, and no later than Limits.Hedge. Where even its
+// middle answer is later than that, the second will be asked anyway, and every
+// millisecond it is asked later is one it may lack.
 func (a *Advisor) hedgeAfter(asked map[*provider]bool) time.Duration {
 	for p := range asked {
-		if q := p.quantile(0.75); q > 0 {
-			return min(max(q, 40*time.Millisecond), a.limits.Hedge)
+		switch usual := p.quantile(0.75); {
+		case usual == 0:
+		case p.quantile(0.5) > a.limits.Hedge:
+			return soonest
+		default:
+			return min(max(usual, soonest), a.limits.Hedge)
 		}
 	}
 	return a.limits.Hedge
@@ -148,6 +205,13 @@ func (b *budget) spend() bool {
 	return true
 }
 
+// refund gives back a hedge for which there was nobody to ask.
+func (b *budget) refund() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.credit = min(b.credit+1, burst)
+}
+
 // Health is what is known of a provider.
 type Health struct {
 	Provider string        `json:"provider"`
@@ -155,6 +219,7 @@ type Health struct {
 	Sense    string        `json:"sense"`
 	P50      time.Duration `json:"p50_ns"`
 	P95      time.Duration `json:"p95_ns"`
+	Rests    time.Duration `json:"rests_ns"` // is left alone for that long
 	Heard    int           `json:"heard"`
 	Agreed   int           `json:"agreed"` // of Heard, with the rules
 }
@@ -172,7 +237,7 @@ func (a *Advisor) Health() []Health {
 		p.mu.Lock()
 		heard, agreed := p.answers, p.agree
 		p.mu.Unlock()
-		list = append(list, Health{p.name, p.up.State().String(), p.sane.State().String(), p.quantile(0.5), p.quantile(0.95), heard, agreed})
+		list = append(list, Health{p.name, p.up.State().String(), p.sane.State().String(), p.quantile(0.5), p.quantile(0.95), p.rests(), heard, agreed})
 	}
 	return list
 }

@@ -2,7 +2,7 @@ package advisor
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"qrposd/rules"
@@ -17,8 +17,9 @@ type race struct {
 	adv    *Advice
 
 	network context.Context // of the legs; ends at the cut
+	cut     context.CancelFunc
 	results chan result
-	legs    sync.WaitGroup
+	busy    atomic.Int32 // this race and its legs
 	asked   map[*provider]bool
 	alive   int
 	over    chan struct{} // closed when the verdict is out
@@ -31,23 +32,31 @@ type result struct {
 	leg     leg
 	opinion Opinion
 	class   Class
+	took    time.Duration
+	rest    time.Duration // that the provider asks for
+}
+
+// try asks once.
+func (l leg) try(ctx context.Context, c *rules.Case, v rules.Record) result {
+	began := time.Now()
+	op, err := l.Ask(ctx, c, v)
+	res := result{leg: l, opinion: op, took: time.Since(began)}
+	if res.class, res.rest = classOf(err); res.class == "" && !sensible(op) {
+		res.class = Hallucination
+	}
+	return res
 }
 
 // run asks until there is an answer, or nobody left, or the time is over. It
 // always leaves within Limits.Answer of began.
 func (r *race) run(ctx context.Context) {
 	l := r.a.limits
-	network, cut := context.WithDeadline(context.WithoutCancel(ctx), r.began.Add(l.Cut))
-	r.network, r.results = network, make(chan result, len(r.a.reasoning))
-	r.asked, r.over = make(map[*provider]bool), make(chan struct{})
-	defer func() {
-		close(r.over)
-		go func() { // the slot is free when the last leg is off the wire
-			r.legs.Wait()
-			cut()
-			<-r.a.slots
-		}()
-	}()
+	r.network, r.cut = context.WithDeadline(context.WithoutCancel(ctx), r.began.Add(l.Cut))
+	r.results, r.over = make(chan result, len(r.a.reasoning)), make(chan struct{})
+	r.asked = make(map[*provider]bool)
+	r.busy.Add(1)
+	defer r.leave()
+	defer close(r.over)
 	end := time.NewTimer(time.Until(r.began.Add(l.Answer - early)))
 	defer end.Stop()
 	r.a.budget.earn()
@@ -69,8 +78,8 @@ func (r *race) run(ctx context.Context) {
 				return
 			}
 		case <-hedge.C:
-			if r.a.budget.spend() {
-				r.start()
+			if r.a.budget.spend() && !r.start() {
+				r.a.budget.refund()
 			}
 		case <-end.C:
 			r.adv.Path = RulesLate
@@ -78,6 +87,14 @@ func (r *race) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// leave frees the slot when the last leg is off the wire.
+func (r *race) leave() {
+	if r.busy.Add(-1) == 0 {
+		r.cut()
+		<-r.a.slots
 	}
 }
 
@@ -124,16 +141,16 @@ func (r *race) start() bool {
 		if r.asked[l.provider] || !l.Suits(r.c) {
 			continue
 		}
-		done, ok := l.provider.admit()
+		call, ok := l.provider.admit()
 		if !ok {
 			continue
 		}
 		r.asked[l.provider] = true
 		r.alive++
 		r.adv.Asked++
-		r.legs.Add(1)
+		r.busy.Add(1)
 		r.a.running.Add(1)
-		go r.ask(l, done)
+		go r.ask(l, call)
 		return true
 	}
 	return false
@@ -141,29 +158,34 @@ func (r *race) start() bool {
 
 // ask is one leg. It tells the provider's health everything, and the race only
 // what came before its end.
-func (r *race) ask(l leg, done func(Class, time.Duration)) {
+func (r *race) ask(l leg, call *call) {
 	defer r.a.running.Done()
-	defer r.legs.Done()
-	began := time.Now()
-	op, err := l.Ask(r.network, r.c, r.record)
-	took := time.Since(began)
-	class := classOf(err)
-	if class == "" && !sensible(op) {
-		class = Hallucination
+	defer r.leave()
+	res := l.try(r.network, r.c, r.record)
+	told := res
+	if res.class == Transient && r.network.Err() != nil && !r.fair(res.took) {
+		told.class = Neutral
 	}
-	told := class
+	call.settle(told)
+	if res.class == "" {
+		l.provider.agreed(res.opinion.Effect == r.record.Effect)
+	}
+	r.results <- res // has room for every leg
+}
+
+// fair says whether a leg that was cut may be called slow: it had all the time
+// there is, or most of it and nobody was quicker.
+func (r *race) fair(took time.Duration) bool {
+	cut := r.a.limits.Cut
+	if took >= cut*9/10 {
+		return true
+	}
 	select {
 	case <-r.over:
-		if class == Transient && r.network.Err() != nil && r.won {
-			told = Neutral // it lost a race that another leg won
-		}
+		return !r.won && took >= cut/2
 	default:
+		return took >= cut/2
 	}
-	done(told, took)
-	if class == "" {
-		l.provider.agreed(op.Effect == r.record.Effect)
-	}
-	r.results <- result{l, op, class} // has room for every leg
 }
 
 // sensible holds an opinion against the scales that it was asked on. What it

@@ -128,7 +128,7 @@ func (v *validator) fly(a *Advisor, key string, c *rules.Case, r rules.Record, b
 		defer a.running.Done()
 		ctx, cancel := context.WithDeadline(context.Background(), began.Add(a.limits.Total))
 		defer cancel()
-		f.effect, f.class = v.ask(ctx, c, r)
+		f.effect, f.class = v.ask(ctx, a.limits, c, r)
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		delete(v.busy, key)
@@ -141,24 +141,24 @@ func (v *validator) fly(a *Advisor, key string, c *rules.Case, r rules.Record, b
 }
 
 // ask goes through the validation models until one answers.
-func (v *validator) ask(ctx context.Context, c *rules.Case, r rules.Record) (rules.Effect, Class) {
+func (v *validator) ask(ctx context.Context, l Limits, c *rules.Case, r rules.Record) (rules.Effect, Class) {
 	class := Transient
-	for _, l := range v.legs {
-		if !l.Suits(c) || ctx.Err() != nil {
+	for _, leg := range v.legs {
+		if !leg.Suits(c) || ctx.Err() != nil {
 			continue
 		}
-		done, ok := l.provider.admit()
+		call, ok := leg.provider.admit()
 		if !ok {
 			continue
 		}
-		began := time.Now()
-		op, err := l.Ask(ctx, c, r)
-		if class = classOf(err); class == "" && !sensible(op) {
-			class = Hallucination
+		res := leg.try(ctx, c, r)
+		class = res.class
+		if class == Transient && ctx.Err() != nil && res.took < l.Cut/2 {
+			res.class = Neutral // it was asked too late to be called slow
 		}
-		done(class, time.Since(began))
+		call.settle(res)
 		if class == "" {
-			return op.Effect, ""
+			return res.opinion.Effect, ""
 		}
 	}
 	return 0, class

@@ -58,10 +58,12 @@ type Answer struct {
 
 // Open reads the keys and connects to nobody yet.
 func Open(m Models) (*Client, error) {
-	return open(m, &net.Resolver{PreferGo: true}, (&net.Dialer{}).DialContext)
+	return OpenOver(m, &net.Resolver{PreferGo: true}, (&net.Dialer{}).DialContext)
 }
 
-func open(m Models, r resolver, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
+// OpenOver is Open over a network that is not the machine's: one that is slower,
+// worse or only in memory.
+func OpenOver(m Models, r Resolver, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}

@@ -217,7 +217,7 @@ func TestTLS(t *testing.T) {
 // Close ends a lookup that is under way and lets the connections go.
 func TestClose(t *testing.T) {
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
-	c, err := open(Models{Providers: []Provider{{Name: "p", BaseURL: "https://api.example.com", KeyFile: keyFile(t)}}}, &script{wait: time.Hour}, (&net.Dialer{}).DialContext)
+	c, err := OpenOver(Models{Providers: []Provider{{Name: "p", BaseURL: "https://api.example.com", KeyFile: keyFile(t)}}}, &script{wait: time.Hour}, (&net.Dialer{}).DialContext)
 	if err != nil {
 		t.Fatal(err)
 	}

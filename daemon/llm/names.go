@@ -20,8 +20,8 @@ const (
 	namesTimeout = 5 * time.Second
 )
 
-// resolver is the part of [net.Resolver] that is used.
-type resolver interface {
+// Resolver is the part of [net.Resolver] that is used.
+type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
@@ -30,7 +30,7 @@ type resolver interface {
 // more than that, as a wrong one fails the TLS handshake.
 type names struct {
 	ctx      context.Context // ends lookups that nobody waits for
-	resolver resolver
+	resolver Resolver
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -43,7 +43,7 @@ type host struct {
 	err   error         // of the last lookup
 }
 
-func newNames(ctx context.Context, r resolver) *names {
+func newNames(ctx context.Context, r Resolver) *names {
 	return &names{ctx: ctx, resolver: r, hosts: make(map[string]*host)}
 }
 
