@@ -21,10 +21,15 @@ const (
 
 func TestCommitsOfASale(t *testing.T) {
 	o := startOutside(t, brisk)
-	d := newTill(t, o, built(t).product, "COST", nil)
-	if !d.start() {
-		t.Fatalf("the till did not open:\n%s", d.log)
+	for by, d := range map[string]*till{
+		"rules":  newTill(t, o, built(t).product, "COST", nil),
+		"models": judged(t, o, built(t).product, "COSTM", ""),
+	} {
+		t.Run("judged by "+by, func(t *testing.T) { sellWithin(t, o, d.open()) })
 	}
+}
+
+func sellWithin(t *testing.T, o *outside, d *till) {
 	qr, err := d.api.Open(soon(t), api.NewSale{Flow: sale.Merchant, Amount: "12.80", Currency: "CNY"}, rand.Text(), 5*time.Second)
 	if err != nil || qr.QR == nil {
 		t.Fatalf("%v, %s", err, qr.State)
