@@ -132,6 +132,7 @@ func stage(s *sale.Sale) string {
 // holds the table to the sources.
 var reasons = map[string]Text{
 	"no_code":            {"No payment code was scanned in time.", "未在规定时间内扫描付款码。"},
+	"model":              {"The checking model asked for it.", "审核模型提出要求。"},
 	"no_consent":         {"Nobody agreed in time.", "未在规定时间内获得同意。"},
 	"cancelled":          {"Cancelled at the till.", "已在收银台取消。"},
 	"no_qr":              {"WeChat Pay gave no QR code in time.", "微信支付未及时返回二维码。"},
