@@ -55,7 +55,7 @@ var awkwards = []awkward{
 	{name: "answer at 599 ms", talk: after(wait(599*ms), say(head+modelBody)), took: 540 * ms},
 }
 
-var head = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(modelBody))
+var head = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(modelBody)) // budget: a constant but for the length in it
 
 // after reads a request and then does everything in turn.
 func after(steps ...func(net.Conn)) func(net.Conn) {
