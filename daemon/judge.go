@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -242,37 +241,4 @@ func classed(err error) error {
 		return failure{err, advisor.Class(f.Class), f.RetryAfter}
 	}
 	return err
-}
-
-// factsOf is the part of a case that may leave the till.
-func factsOf(c *rules.Case, v rules.Record) llm.Facts {
-	n := func(i rules.Int) llm.Int {
-		if x, known := i.Value(); known {
-			return llm.Known(x)
-		}
-		return llm.Int{}
-	}
-	f := llm.Facts{
-		Amount: llm.Known(c.Amount.Minor), Currency: c.Amount.Currency, Flow: c.Flow,
-		Till:    llm.Till{Count1m: n(c.Till.Count1m), Count1h: n(c.Till.Count1h), Sum1h: n(c.Till.Sum1h), Sum1d: n(c.Till.Sum1d), Declines: n(c.Till.Declines)},
-		Offline: llm.Offline{Sum: n(c.Offline.Sum), Count: n(c.Offline.Count), Oldest: n(c.Offline.Oldest), Streak: n(c.Offline.Streak)},
-		Operator: llm.Operator{
-			Sales: n(c.Operator.Sales), Voids: n(c.Operator.Voids), Refunds: n(c.Operator.Refunds),
-			OwnRefunds: n(c.Operator.OwnRefunds), TinySales: n(c.Operator.TinySales), Count10m: n(c.Operator.Count10m),
-		},
-		Price: llm.Price{Width: n(c.Price.Width), Left: n(c.Price.Left), Confidence: n(c.Price.Confidence)},
-	}
-	if t, known := c.Local.Time.Value(); known {
-		f.Local.Hour = llm.Known(t / 3600)
-		f.Local.Weekday = llm.Weekday([]string{"", "mon", "tue", "wed", "thu", "fri", "sat", "sun"}[c.Local.Weekday])
-	}
-	f.Link = llm.Link([]string{"", "online", "no_link", "no_dns", "provider_down", "provider_slow", "clock_untrusted"}[c.Link.State])
-	for _, id := range v.Fired {
-		f.Rules = append(f.Rules, llm.Label(id))
-	}
-	for _, e := range v.Owed.List() {
-		f.Asks = append(f.Asks, llm.Verdict(e.String()))
-	}
-	slices.Sort(f.Rules)
-	return f
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,7 +110,7 @@ func (a *Advisor) Advise(ctx context.Context, c rules.Case) Advice {
 	set := a.set.Load()
 	v := set.Decide(&c)
 	adv := Advice{Verdict: v, Rules: set.Record(v), Path: ByRules}
-	if len(a.reasoning) > 0 && v.Open() {
+	if v.Open() && a.suited(&c) {
 		select {
 		case a.slots <- struct{}{}:
 			r := &race{a: a, c: &c, began: began, adv: &adv, record: adv.Rules}
@@ -124,6 +125,11 @@ func (a *Advisor) Advise(ctx context.Context, c rules.Case) Advice {
 	adv.Final = set.Record(adv.Verdict)
 	adv.Took = time.Since(began)
 	return adv
+}
+
+// suited says whether there is anybody to ask about a case.
+func (a *Advisor) suited(c *rules.Case) bool {
+	return slices.ContainsFunc(a.reasoning, func(l leg) bool { return l.Suits(c) })
 }
 
 // classOf is the class of an error, and the rest that the provider asks for.

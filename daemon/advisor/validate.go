@@ -59,7 +59,9 @@ func (a *Advisor) validate(ctx context.Context, c *rules.Case, adv *Advice, bega
 	effect, hit := v.recall(key)
 	adv.Checked = CheckedCache
 	if !hit {
-		f := v.fly(a, key, c, adv.Rules, began)
+		decided := adv.Rules
+		decided.Effect = adv.Verdict.Effect()
+		f := v.fly(a, key, c, decided, began)
 		end := time.NewTimer(time.Until(began.Add(a.limits.Total - early)))
 		defer end.Stop()
 		select {

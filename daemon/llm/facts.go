@@ -141,6 +141,9 @@ var (
 // is no label.
 type Label string
 
+// Valid says whether l is a label.
+func (l Label) Valid() bool { return l.check() == nil && l != "" }
+
 func (l Label) check() error {
 	digits := 0
 	for i := range len(l) {
