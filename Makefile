@@ -7,8 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export CGO_ENABLED := 0
 # The version comes from git where there is one; a source archive builds as "dev".
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-BUILD     = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-# The boxes get what we did not write without inlining: 0.9 MB less on the card for an eighth of a signature's time.
+BUILD     = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' $(SMALL)
+# What we did not write is not inlined: 0.9 MB less on the card, 0.6 MB less in memory, for an eighth of a signature's time.
 SMALL     = -gcflags=std=-l -gcflags=github.com/...=-l
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
@@ -21,7 +21,7 @@ E2E     = $(wildcard daemon/e2e)
 RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
-.PHONY: demo test check bench build cross test-arm fuzz help
+.PHONY: demo test test-gateways check bench build cross test-arm fuzz help
 
 demo: build ## The whole till on this machine: simulated payments, models, scanner and customer
 	build/qrposd demo
@@ -53,15 +53,24 @@ build: ## build/qrposd for this machine
 	$(BUILD) -o build/qrposd ./daemon/qrposd
 
 cross: ## Stripped static binaries for the boxes tills are made of, into build/
-	GOOS=linux GOARCH=arm64 $(BUILD) $(SMALL) -o build/qrposd-linux-arm64 ./daemon/qrposd
-	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) $(SMALL) -o build/qrposd-linux-armv7 ./daemon/qrposd
-	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) $(SMALL) -o build/qrposd-linux-armv6 ./daemon/qrposd
-	GOOS=linux GOARCH=amd64 $(BUILD) $(SMALL) -o build/qrposd-linux-amd64 ./daemon/qrposd
+	GOOS=linux GOARCH=arm64 $(BUILD) -o build/qrposd-linux-arm64 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o build/qrposd-linux-armv7 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o build/qrposd-linux-armv6 ./daemon/qrposd
+	GOOS=linux GOARCH=amd64 $(BUILD) -o build/qrposd-linux-amd64 ./daemon/qrposd
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static
 	GOOS=linux GOARCH=arm GOARM=7 go test -exec qemu-arm-static -count=1 -timeout 15m ./rules/... ./store/... ./hw/scanner
 	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static -count=1 -timeout 15m ./rules/... ./store/... ./hw/scanner
+
+# The version is pinned: its timeouts and guards are what the tests are about. It listens on
+# this machine only and is gone afterwards.
+test-gateways: ## Portkey's gateway, from npm, between the till and simulated models
+	@.ci/need node:nodejs npm:npm
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	npm install --prefix "$$dir" --ignore-scripts --no-audit --no-fund --silent @portkey-ai/gateway@1.15.2; \
+	go vet -tags gateways ./daemon; \
+	PORTKEY_GATEWAY="$$dir/node_modules/@portkey-ai/gateway" go test -tags gateways -count=1 -timeout 2m -run '^TestGateway$$' -v ./daemon
 
 fuzz: ## Every fuzz target for FUZZTIME (60s)
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' daemon hw rules store systemd | while IFS=: read -r file fn; do \
@@ -70,4 +79,4 @@ fuzz: ## Every fuzz target for FUZZTIME (60s)
 	done
 
 help: ## This list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-9s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done

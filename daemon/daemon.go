@@ -24,6 +24,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -233,6 +234,7 @@ func (d *Daemon) probe(ctx context.Context) {
 	if err := d.gateway.Probe(ctx); err != nil && ctx.Err() == nil {
 		d.o.Log.Warn("the provider cannot be used yet", "err", err)
 	}
+	debug.FreeOSMemory() // what reading keys, rules and routes took is not needed again
 }
 
 // backup writes a copy of the store that was checked after it was written.
