@@ -53,6 +53,9 @@ func rulesVerb(_ context.Context, c *call) error {
 	case "check":
 		return lint(c, set)
 	case "test":
+		if *trials == "" {
+			return usage("rules test needs -cases with a table of cases")
+		}
 		return try(c, set, *trials)
 	case "replay":
 		return replay(c, set, *journal, *since)
