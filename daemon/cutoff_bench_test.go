@@ -141,8 +141,8 @@ func benchCutoff(b *testing.B, m advisor.Model) {
 				start := time.Now()
 				adv := judge.Advise(b.Context(), bigSale())
 				took := time.Since(start)
-				if adv.Path == advisor.ByModel || adv.Asked != 1 {
-					b.Errorf("decided by %s, %d asked", adv.Path, adv.Asked)
+				if adv.Path == advisor.ByModel || adv.Path == advisor.RulesOpen {
+					b.Errorf("decided by %s", adv.Path)
 				}
 				judge.Close()
 				mu.Lock()

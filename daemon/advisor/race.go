@@ -61,7 +61,9 @@ func (r *race) run(ctx context.Context) {
 	defer end.Stop()
 	r.a.budget.earn()
 	if !r.start() {
-		r.adv.Path = RulesOpen
+		if r.adv.Path = RulesOpen; r.left() < l.Least {
+			r.adv.Path = RulesLate // the machine was too busy to ask
+		}
 		return
 	}
 	hedge := time.NewTimer(r.a.hedgeAfter(r.asked))

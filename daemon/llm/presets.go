@@ -24,7 +24,9 @@ var presets = map[string]Provider{
 		Extra:   `{"disable_fallbacks":true}`,
 	},
 	// It does not cancel upstream when the client leaves; its timeout, though it ends
-	// with the headers, at least frees most of those calls.
+	// with the headers, at least frees most of those calls. It is for each provider of
+	// a chain and stronger than a timeout of the chain's own: who has a chain there sets
+	// it to a part of the time that a sale has.
 	"portkey": {
 		BaseURL: "https://api.portkey.ai/v1", KeyHeader: "X-Portkey-Api-Key",
 		Headers: map[string]string{"X-Portkey-Retry-Count": "0", "X-Portkey-Request-Timeout": "600"},
