@@ -63,7 +63,7 @@ func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 		if s = was; err != nil || replayed {
 			return nil, err
 		}
-		before, err := load(tx, id)
+		before, err := db.recall.load(tx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -93,9 +93,11 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 		return err
 	}
 	key := []byte(after.ID)
-	if err := tx.Bucket(saleBucket).Put(key, record.Seal(key, body)); err != nil {
+	value := record.Seal(key, body)
+	if err := tx.Bucket(saleBucket).Put(key, value); err != nil {
 		return err
 	}
+	db.recall.keep(after, value)
 	digest := sha256.Sum256(body)
 	line := ledger.Line{Sale: after.ID, State: after.State, Event: ev, After: digest[:]}
 	if _, err := ledger.Append(tx, line, sale.Postings(before, after)); err != nil {
@@ -113,16 +115,16 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 // schedule keeps the sale's job at the time of its next step. A fact after the
 // last one puts the job back: late money has to be given back.
 func (db *DB) schedule(tx *bbolt.Tx, s sale.Sale, ev sale.Event, now sale.Now) error {
-	id, did := string(s.ID), string(ev.Kind)
+	id := string(s.ID)
 	step := s.Next(now, sale.Watch{}, db.opts.Plan)
 	move := func() error {
 		switch {
 		case step.Do == sale.Nothing:
-			return queue.Done(tx, drive, id, ev.At, did)
+			return queue.Done(tx, drive, id, ev.At, string(ev.Kind))
 		case intent(ev):
-			return queue.Begin(tx, drive, id, ev.At, step.Due, did)
+			return queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
 		}
-		return queue.Retry(tx, drive, id, ev.At, step.Due, did)
+		return queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
 	}
 	err := move()
 	if !errors.Is(err, queue.ErrNoJob) {
@@ -131,7 +133,7 @@ func (db *DB) schedule(tx *bbolt.Tx, s sale.Sale, ev sale.Event, now sale.Now) e
 	if step.Do == sale.Nothing {
 		return nil
 	}
-	if err := queue.Put(tx, drive, id, step.Due); err != nil {
+	if err := queue.Put(tx, drive, id, step.Due); err != nil || !intent(ev) {
 		return err
 	}
 	return move()

@@ -85,6 +85,7 @@ type DB struct {
 	close    sync.Once
 	watchers watchers
 	state    state
+	recall   recall // the writer's
 }
 
 // Open opens the store at path, or makes one. A file that is damaged, newer or
@@ -106,6 +107,7 @@ func Open(path string, o Options) (*DB, error) {
 		budget:   budget{o.MaxSize, o.Reserve},
 		ballast:  ballast{path + ".ballast", o.Reserve},
 		requests: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
+		recall: recall{sales: make(map[sale.ID]remembered)},
 	}
 	if err := db.resume(version); err != nil {
 		return nil, errors.Join(err, bolt.Close())

@@ -101,5 +101,18 @@ func (r Request) Wire() ([]byte, error) {
 	return body, nil
 }
 
+// AsStored is the sale without what was never stored: the payer's codes in the
+// requests as they were sent.
+func (s Sale) AsStored() Sale {
+	s = s.clone()
+	for i := range s.Attempts {
+		s.Attempts[i].Request.wire = nil
+	}
+	for i := range s.Refunds {
+		s.Refunds[i].Request.wire = nil
+	}
+	return s
+}
+
 // IsZero says that no request was fixed.
 func (r Request) IsZero() bool { return r.Method == "" }
