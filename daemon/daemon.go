@@ -228,11 +228,14 @@ func (d *Daemon) takeScans(ctx context.Context) error {
 	}
 }
 
-// probe asks the provider once, so that a wrong clock, key or network shows
-// before a payer stands there. Nothing waits for it.
+// probe asks the provider once and connects to the models, so that a wrong clock,
+// key or network shows before a payer stands there. Nothing waits for it.
 func (d *Daemon) probe(ctx context.Context) {
 	if err := d.gateway.Probe(ctx); err != nil && ctx.Err() == nil {
 		d.o.Log.Warn("the provider cannot be used yet", "err", err)
+	}
+	if err := d.judge.models.Warm(ctx); err != nil && ctx.Err() == nil {
+		d.o.Log.Warn("a model cannot be reached yet", "err", err)
 	}
 	debug.FreeOSMemory() // what reading keys, rules and routes took is not needed again
 }

@@ -62,7 +62,11 @@ func openJudge(c Config, db *store.DB, v *vitals, log *slog.Logger) (*judge, err
 	models := func(task llm.Task) []advisor.Model {
 		var list []advisor.Model
 		for _, choice := range j.models.Choices(task) {
-			list = append(list, &model{j.models, choice, task, c.Rules.Mainland})
+			m := &model{j.models, choice, task, c.Rules.Mainland}
+			if !m.Suits(nil) {
+				log.Warn("a model is never asked: its provider is outside of models.region and the sales are the mainland's", "provider", choice.Provider, "task", task)
+			}
+			list = append(list, m)
 		}
 		return list
 	}

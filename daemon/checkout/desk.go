@@ -56,6 +56,9 @@ func New(o Options) *Desk {
 	if o.Wallets == nil {
 		o.Wallets = scanner.DefaultWallets()
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	if o.Notice == nil {
 		o.Notice = func(Notice) {}
 	}

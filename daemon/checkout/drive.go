@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"qrposd/rules/sale"
 )
@@ -53,13 +54,28 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 		if s.Ephemeral(ev) {
 			continue
 		}
-		_, err = d.Journal.Commit(disk, w.id, ev, sale.Once{})
+		s, err = d.Journal.Commit(disk, w.id, ev, sale.Once{})
 		if refused(err) {
 			d.Log.Error("a fact does not fit its sale", "sale", w.id, "step", step.Do, "fact", ev.Kind, "err", err)
 		} else if err != nil {
 			return sale.Step{}, err
+		} else {
+			d.report(s, ev)
 		}
 	}
+}
+
+// report is the line of the log that a fact is worth. Money where nobody expects
+// it, and money that did not get back, is worth a warning.
+func (d *Desk) report(s sale.Sale, ev sale.Event) {
+	level, why := slog.LevelInfo, ""
+	if ev.Kind == sale.Received && (s.State != sale.Paid || ev.OrderNo != s.Current().OrderNo) || ev.Kind == sale.RefundFailed || ev.Kind == sale.Irreversible {
+		level = slog.LevelWarn
+	}
+	if s.Why != nil {
+		why = s.Why.Code
+	}
+	d.Log.Log(context.Background(), level, "sale", "id", s.ID, "fact", ev.Kind, "state", s.State, "why", why)
 }
 
 // fix gives the bytes of a step: those on record if there are any, else new ones.

@@ -52,6 +52,9 @@ func openSimulation(dir string, speed float64) (s *simulation, err error) {
 			return nil, err
 		}
 	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
