@@ -21,12 +21,12 @@ import (
 // changed, without a running till.
 func rulesVerb(_ context.Context, c *call) error {
 	if len(c.args) == 0 {
-		return usage("rules takes default, check, test, replay or explain")
+		return usage("rules takes default, check, test, replay, shadow or explain")
 	}
 	what := c.args[0]
 	c.args = c.args[1:]
-	journal := c.flags.String("store", "/var/lib/qrposd/till.db", "replay, explain: the store `FILE` of a stopped till, or a backup of it")
-	since := c.flags.Duration("since", 0, "replay: only sales that young")
+	journal := c.flags.String("store", "/var/lib/qrposd/till.db", "replay, shadow, explain: the store `FILE` of a stopped till, or a backup of it")
+	since := c.flags.Duration("since", 0, "replay, shadow: only sales that young")
 	trials := c.flags.String("cases", "", "test: the table `FILE` of cases")
 	if err := c.parse(); err != nil {
 		return err
@@ -34,6 +34,9 @@ func rulesVerb(_ context.Context, c *call) error {
 	if what == "default" {
 		_, err := c.out.Write(rules.Default)
 		return err
+	}
+	if what == "shadow" {
+		return shadow(c, judgements(*journal, *since))
 	}
 	if len(c.args) != 1 {
 		return usage(fmt.Sprintf("rules %s takes one file, or one sale to explain, after the flags", what))
@@ -60,7 +63,7 @@ func rulesVerb(_ context.Context, c *call) error {
 	case "replay":
 		return replay(c, set, *journal, *since)
 	}
-	return usage(fmt.Sprintf("rules does not %.20q; it takes default, check, test, replay or explain", what))
+	return usage(fmt.Sprintf("rules does not %.20q; it takes default, check, test, replay, shadow or explain", what))
 }
 
 func lint(c *call, set *rules.Set) error {
@@ -91,9 +94,9 @@ func try(c *call, set *rules.Set, file string) error {
 	return nil
 }
 
-// judged reads the judgements of a journal.
-func judged(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
-	return func(yield func(rules.Recorded, error) bool) {
+// judgements reads the judgements of a journal.
+func judgements(path string, since time.Duration) iter.Seq2[daemon.Judgement, error] {
+	return func(yield func(daemon.Judgement, error) bool) {
 		for e, err := range store.ReadJournal(path) {
 			j := e.Event.Judgement
 			if err == nil && (j == nil || len(j.Record) == 0 || since > 0 && time.Since(e.Event.Wall) > since) {
@@ -103,7 +106,18 @@ func judged(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
 			if err == nil {
 				err = json.Unmarshal(j.Record, &rec)
 			}
-			if !yield(rules.Recorded{Case: rec.Case, Verdict: rec.Rules}, err) || err != nil {
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// recorded is what the rules said of the sales of a journal.
+func recorded(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
+	return func(yield func(rules.Recorded, error) bool) {
+		for j, err := range judgements(path, since) {
+			if !yield(rules.Recorded{Case: j.Case, Verdict: j.Rules}, err) {
 				return
 			}
 		}
@@ -112,7 +126,7 @@ func judged(path string, since time.Duration) iter.Seq2[rules.Recorded, error] {
 
 func replay(c *call, set *rules.Set, path string, since time.Duration) error {
 	began := time.Now()
-	report, err := set.Replay(judged(path, since))
+	report, err := set.Replay(recorded(path, since))
 	if err != nil {
 		return err
 	}
