@@ -36,15 +36,18 @@ type judge struct {
 	models *llm.Client
 	log    *slog.Logger
 
-	mu   sync.Mutex
-	name string // where the rules in force came from
-	text string
+	mu    sync.Mutex
+	name  string // where the rules in force came from
+	text  string
+	paths map[advisor.Path]int // how the judgements since the start came about
+	level api.Level            // of the part, and since when
+	since time.Time
 }
 
 // openJudge reads the rules and makes the clients of the models. Without a rule
 // file the rules are those that come with the program.
 func openJudge(c Config, db *store.DB, v *vitals, log *slog.Logger) (*judge, error) {
-	j := &judge{store: db, vitals: v, log: log, name: "the program's own", text: string(rules.Default)}
+	j := &judge{paths: map[advisor.Path]int{}, store: db, vitals: v, log: log, name: "the program's own", text: string(rules.Default)}
 	if c.Rules.File != "" {
 		text, err := os.ReadFile(c.Rules.File)
 		if err != nil {
@@ -85,6 +88,7 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 		j.log.Error("the traffic could not be counted; rules about it count as fired", "sale", s.ID, "err", err)
 	}
 	adv := j.Advise(ctx, c)
+	j.noteJudged(adv.Path)
 	record, err := json.Marshal(Judgement{c, adv})
 	if err != nil {
 		j.log.Error("a judgement could not be recorded whole", "sale", s.ID, "err", err)
@@ -164,12 +168,13 @@ func (r asRules) ReplaceRules(text string) (api.Rules, error) {
 }
 
 // part is what the cashier is told of the judging.
-func (j *judge) part() api.Part {
+func (j *judge) part() (p api.Part) {
 	list := j.Health()
 	if len(list) == 0 {
 		return api.Part{Level: api.Off, Detail: "no models: the rules decide"}
 	}
-	p := api.Part{Level: api.Trouble}
+	p.Level = api.Trouble
+	defer func() { p.Since = j.sinceOf(p.Level) }()
 	for _, h := range list {
 		if h.Answers == "closed" && h.Sense == "closed" && h.Rests == 0 {
 			p.Level = api.OK
@@ -181,6 +186,25 @@ func (j *judge) part() api.Part {
 			h.P50.Round(time.Millisecond), h.P95.Round(time.Millisecond), h.Agreed, h.Heard)
 	}
 	return p
+}
+
+// sinceOf is when a level was first seen. Trouble has a beginning worth telling.
+func (j *judge) sinceOf(level api.Level) time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if level != j.level {
+		j.level, j.since = level, time.Now()
+	}
+	if level == api.OK {
+		return time.Time{}
+	}
+	return j.since
+}
+
+func (j *judge) noteJudged(p advisor.Path) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.paths[p]++
 }
 
 // model is one choice of the configuration as the advisor asks it.

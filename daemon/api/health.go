@@ -1,5 +1,7 @@
 package api
 
+import "time"
+
 // Level is how well one thing works that the till depends on.
 type Level string
 
@@ -13,8 +15,9 @@ const (
 
 // Part is one thing the till depends on.
 type Part struct {
-	Level  Level  `json:"level" enum:"ok,trouble,down,off"`
-	Detail string `json:"detail,omitempty" doc:"For whoever repairs it"`
+	Level  Level     `json:"level" enum:"ok,trouble,down,off"`
+	Detail string    `json:"detail,omitempty" doc:"For whoever repairs it"`
+	Since  time.Time `json:"since,omitzero" doc:"Of the level, where it is known"`
 }
 
 // Health is what the daemon knows of itself at a moment.
@@ -67,6 +70,9 @@ func (h Health) Notices() []Notice {
 	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}} {
 		code := p.name + "_" + string(p.part.Level)
 		if text, ok := notices[code]; ok {
+			if at := p.part.Since; !at.IsZero() {
+				text = Text{text.En + " Since " + at.Format("15:04") + ".", text.Zh + "自" + at.Format("15:04") + "起。"}
+			}
 			found = append(found, Notice{code, text})
 		}
 	}

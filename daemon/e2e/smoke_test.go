@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"crypto/rand"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +35,17 @@ func TestASaleOfEachKind(t *testing.T) {
 		}
 		if c := o.orders()[s.History.Attempts[0].OrderNo]; c.Charges != 1 || c.Net != s.Amount.Minor || len(c.Violations) > 0 {
 			t.Errorf("the provider saw %+v", c)
+		}
+	}
+	res, err := http.Get(d.api.Base + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	for _, want := range []string{"\nqrposd_sales_total 2\n", "\nqrposd_judgements_total{path=\"rules\"} 2\n"} {
+		if !strings.Contains(string(said), want) {
+			t.Errorf("no %q in the metrics:\n%s", want, said)
 		}
 	}
 	d.stop()

@@ -44,6 +44,12 @@ func (s *Server) register() ([]byte, error) {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		_, _ = w.Write(s.openapi) // the client is gone: nobody to tell
 	})
+	if s.Metrics != nil {
+		s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+			s.Metrics(w)
+		})
+	}
 	doc := h.OpenAPI()
 	for _, own := range []string{"ErrorModel", "ErrorDetail"} { // the framework's; reword never lets one out
 		delete(schemas.Map(), own)

@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -68,7 +69,8 @@ type Options struct {
 	Plan     sale.Plan
 	Health   func() api.Health // called by many at once, often
 	Backup   func(context.Context) (api.Backup, error)
-	Judge    Judge // nil where sales are not judged
+	Judge    Judge           // nil where sales are not judged
+	Metrics  func(io.Writer) // in the Prometheus text format; nil is none
 	Log      *slog.Logger
 	Name     string         // which till this is
 	Version  string         // of the daemon
