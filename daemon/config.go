@@ -66,6 +66,10 @@ type Store struct {
 type Rules struct {
 	File     string `toml:"file"`     // the rule file; empty is the one that comes with the program
 	Mainland bool   `toml:"mainland"` // sales happen in mainland China: models elsewhere are not asked
+	// HedgeRate is the share of judgements that may ask a second provider while the
+	// first is still thinking; InFlight how many judgements may wait for models at once.
+	HedgeRate float64 `toml:"hedge_rate"`
+	InFlight  int     `toml:"in_flight"`
 }
 
 // Timing is the schedule, within the provider's limits.
@@ -99,7 +103,7 @@ func Default() Config {
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
-		Rules:   Rules{Mainland: true},
+		Rules:   Rules{Mainland: true, HedgeRate: 1, InFlight: 50},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
 		},
@@ -210,6 +214,8 @@ func (c Config) Validate() error {
 	errs = append(errs, c.WeChat.Validate(), c.Models.Validate())
 	fault(!(c.Timing.Speed >= 1), "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
+	fault(!(c.Rules.HedgeRate >= 0.01 && c.Rules.HedgeRate <= 1), "rules.hedge_rate is %v; 0.01 to 1, the share of sales that may ask a second provider", c.Rules.HedgeRate)
+	fault(c.Rules.InFlight < 1 || c.Rules.InFlight > 1000, "rules.in_flight is %d; 1 to 1000", c.Rules.InFlight)
 	if err := c.Timing.plan().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("timing: %w", err))
 	}

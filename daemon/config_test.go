@@ -79,6 +79,8 @@ func TestMistakes(t *testing.T) {
 		"an unknown currency":       {`id = "T01"`, "id = \"T01\"\ncurrency = \"XXX\"", "till.currency"},
 		"a hurry that is forbidden": {`[till]`, "[timing]\nreverse_earliest = \"1s\"\n[till]", "reverse_earliest"},
 		"a speed below one":         {`[till]`, "[timing]\nspeed = 0.5\n[till]", "timing.speed"},
+		"a hedge beyond reason":     {`[till]`, "[rules]\nhedge_rate = 2.0\n[till]", "rules.hedge_rate"},
+		"nobody in flight":          {`[till]`, "[rules]\nin_flight = 0\n[till]", "rules.in_flight"},
 		"a tiny disk":               {`[till]`, "[store]\nmax_mb = 1\n[till]", "store.max_mb"},
 		"a plain http provider":     {`http://127.0.0.1:1`, `http://pay.example.com`, "base_urls"},
 	} {

@@ -73,7 +73,7 @@ func openJudge(c Config, db *store.DB, v *vitals, log *slog.Logger) (*judge, err
 		}
 		return list
 	}
-	j.Advisor = advisor.New(set, models(llm.Reasoning), models(llm.Validation), advisor.Limits{}, log)
+	j.Advisor = advisor.New(set, models(llm.Reasoning), models(llm.Validation), advisor.Limits{HedgeRate: c.Rules.HedgeRate, InFlight: c.Rules.InFlight}, log)
 	return j, nil
 }
 

@@ -123,9 +123,9 @@ func TestGeneratedAnswers(t *testing.T) {
 	}
 	heard, all := 0, 0
 	word := rapid.SampledFrom([]string{`"allow"`, `"review"`, `"confirm"`, `"verify"`, `"approve"`, `"refuse"`, `"paid"`, `"APPROVE"`, `"approve, paid"`, `null`, `true`, `["allow"]`})
-	level := rapid.SampledFrom([]string{"0", "5", "10", "11", "-1", "0.5", "1e1", `"3"`, "99999999999999999999"})
-	cites := rapid.SampledFrom([]string{`["amount"]`, `["amount","flow"]`, `[]`, `["paid"]`, `null`, `["amount",null]`})
-	more := rapid.SampledFrom([]string{"", "", "", `,"amount":1`, `,"currency":"USD"`, `,"paid":true`, `,"verdict":"allow"`, `,"state":"paid"`})
+	level := rapid.SampledFrom([]string{"0", "1", "2", "3", "5", "7", "9", "10", "0", "5", "11", "-1", "0.5", "1e1", `"3"`, "99999999999999999999"})
+	cites := rapid.SampledFrom([]string{`["amount"]`, `["amount","flow"]`, `["flow"]`, `["amount"]`, `["currency"]`, `["amount"]`, `[]`, `["paid"]`, `null`, `["amount",null]`})
+	more := rapid.SampledFrom([]string{"", "", "", "", "", "", "", "", `,"amount":1`, `,"currency":"USD"`, `,"paid":true`, `,"verdict":"allow"`, `,"state":"paid"`})
 	rapid.Check(t, func(rt *rapid.T) {
 		text := fmt.Sprintf(`{"verdict":%s,"risk":%s,"cites":%s%s}`, word.Draw(rt, "verdict"), level.Draw(rt, "risk"), cites.Draw(rt, "cites"), more.Draw(rt, "more"))
 		p.says.Store(text)

@@ -67,7 +67,7 @@ func count(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event) error {
 		if ev.By == after.Operator {
 			add(tallyOwn, ev.By)
 		}
-	case ev.Kind == sale.CancelRequested && before.State.Live():
+	case ev.Kind == sale.CancelRequested && before.State.Live() && !before.Cancel: // a second press withdraws nothing
 		add(tallyVoids, ev.By)
 	case after.State == sale.Declined && before.State != sale.Declined:
 		add(tallyDeclines, "")
