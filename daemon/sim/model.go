@@ -67,6 +67,10 @@ func (m *Models) serve(rw http.ResponseWriter, r *http.Request, cut <-chan struc
 		http.NotFound(rw, r)
 		return
 	}
+	if r.Method == http.MethodHead { // somebody connects and asks nothing
+		rw.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	p, n := m.begin(name)
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<20))
 	if err != nil {
