@@ -97,7 +97,6 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 	if err := tx.Bucket(saleBucket).Put(key, value); err != nil {
 		return err
 	}
-	db.recall.keep(after, value)
 	digest := sha256.Sum256(body)
 	line := ledger.Line{Sale: after.ID, State: after.State, Event: ev, After: digest[:]}
 	if _, err := ledger.Append(tx, line, sale.Postings(before, after)); err != nil {
@@ -109,32 +108,38 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 	if err := count(tx, before, after, ev); err != nil {
 		return err
 	}
-	return db.schedule(tx, after, ev, now)
+	job, err := db.schedule(tx, before, after, ev, now)
+	db.recall.keep(after, value, job)
+	return err
 }
 
 // schedule keeps the sale's job at the time of its next step. A fact after the
 // last one puts the job back: late money has to be given back.
-func (db *DB) schedule(tx *bbolt.Tx, s sale.Sale, ev sale.Event, now sale.Now) error {
+func (db *DB) schedule(tx *bbolt.Tx, before, s sale.Sale, ev sale.Event, now sale.Now) (*queue.Job, error) {
 	id := string(s.ID)
 	step := s.Next(now, sale.Watch{}, db.opts.Plan)
-	move := func() error {
+	if job := db.recall.job(before); job != nil && step.Do != sale.Nothing && !intent(ev) && job.Stays(ev.At, step.Due) {
+		return job, nil
+	}
+	move := func() (*queue.Job, error) {
 		switch {
 		case step.Do == sale.Nothing:
-			return queue.Done(tx, drive, id, ev.At, string(ev.Kind))
+			return nil, queue.Done(tx, drive, id, ev.At, string(ev.Kind))
 		case intent(ev):
-			return queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+			return nil, queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
 		}
-		return queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+		job, err := queue.Retry(tx, drive, id, ev.At, step.Due, string(ev.Kind))
+		return &job, err
 	}
-	err := move()
+	job, err := move()
 	if !errors.Is(err, queue.ErrNoJob) {
-		return err
+		return job, err
 	}
 	if step.Do == sale.Nothing {
-		return nil
+		return nil, nil
 	}
 	if err := queue.Put(tx, drive, id, step.Due); err != nil || !intent(ev) {
-		return err
+		return nil, err
 	}
 	return move()
 }

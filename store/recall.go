@@ -6,6 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"qrposd/rules/sale"
+	"qrposd/store/queue"
 )
 
 // recalled bounds how many sales are remembered: those under way on one till.
@@ -23,14 +24,24 @@ type recall struct {
 type remembered struct {
 	value []byte
 	sale  sale.Sale
+	job   *queue.Job // as the same transaction left it, where that is known
 }
 
-// keep remembers a sale as reading it back would give it.
-func (r *recall) keep(s sale.Sale, value []byte) {
+// keep remembers a sale and its job as reading them back would give them.
+func (r *recall) keep(s sale.Sale, value []byte, job *queue.Job) {
 	if len(r.sales) >= recalled {
 		clear(r.sales) // the next reads fill it again
 	}
-	r.sales[s.ID] = remembered{value, s.AsStored()}
+	r.sales[s.ID] = remembered{value, s.AsStored(), job}
+}
+
+// job is what is remembered of a sale's job. A sale and its job are only ever
+// written together, so whoever was right about the sale is about the job.
+func (r *recall) job(s sale.Sale) *queue.Job {
+	if m, ok := r.sales[s.ID]; ok && m.sale.Facts == s.Facts {
+		return m.job
+	}
+	return nil
 }
 
 func (r *recall) load(tx *bbolt.Tx, id sale.ID) (sale.Sale, error) {

@@ -55,7 +55,7 @@ func TestLife(t *testing.T) {
 		return errors.Join(
 			Put(tx, "drive", "S1", 10),
 			Begin(tx, "drive", "S1", 10, 15, "charge"),
-			Retry(tx, "drive", "S1", 12, 20, "unclear"),
+			second(Retry(tx, "drive", "S1", 12, 20, "unclear")),
 			Begin(tx, "drive", "S1", 20, 25, "reverse"),
 		)
 	})
@@ -78,7 +78,7 @@ func TestLife(t *testing.T) {
 		}
 		for name, err := range map[string]error{
 			"begin":  Begin(tx, "drive", "S1", 1, 1, "x"),
-			"retry":  Retry(tx, "drive", "S1", 1, 1, "x"),
+			"retry":  second(Retry(tx, "drive", "S1", 1, 1, "x")),
 			"done":   Done(tx, "drive", "S1", 1, "x"),
 			"retire": Retire(tx, "drive", "S1", 1, "x"),
 		} {
@@ -128,7 +128,7 @@ func TestQueueIsItsModel(t *testing.T) {
 		runs++
 		db := newQueue(r, mkdir(t, dir, runs))
 		defer db.Close()
-		live, retired, now := map[string]Job{}, 0, sale.Instant(0)
+		live, trying, retired, now := map[string]Job{}, map[string]bool{}, 0, sale.Instant(0)
 		r.Repeat(map[string]func(*rapid.T){
 			"do": func(r *rapid.T) {
 				key := rapid.SampledFrom([]string{"x", "y", "z"}).Draw(r, "key")
@@ -141,7 +141,7 @@ func TestQueueIsItsModel(t *testing.T) {
 					err = map[string]func() error{
 						"put":    func() error { return Put(tx, "t", key, due) },
 						"begin":  func() error { return Begin(tx, "t", key, now, due, "try") },
-						"retry":  func() error { return Retry(tx, "t", key, now, due, "no") },
+						"retry":  func() error { _, err := Retry(tx, "t", key, now, due, "no"); return err },
 						"done":   func() error { return Done(tx, "t", key, now, "yes") },
 						"retire": func() error { return Retire(tx, "t", key, now, "gone") },
 					}[verb]()
@@ -160,12 +160,20 @@ func TestQueueIsItsModel(t *testing.T) {
 				case "done", "retire":
 					delete(live, key)
 					retired++
+				case "retry":
+					if trying[key] || j.Due > now || due > now {
+						j.Due = due // else it was due and is: it keeps its place
+					}
+					live[key] = j
 				default:
 					if verb == "begin" {
 						j.Attempts++
 					}
 					j.Due = due
 					live[key] = j
+				}
+				if verb != "put" {
+					trying[key] = verb == "begin"
 				}
 			},
 			"": func(r *rapid.T) {
@@ -189,6 +197,8 @@ func TestQueueIsItsModel(t *testing.T) {
 		})
 	})
 }
+
+func second(_ Job, err error) error { return err }
 
 func mkdir(t *testing.T, dir string, n int) string {
 	sub := filepath.Join(dir, fmt.Sprint(n))
