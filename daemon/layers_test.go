@@ -26,8 +26,13 @@ var rooms = []room{
 	{"rules/sale/diagram", []string{"rules/sale"}}, // writes sale.md for go generate
 	{"rules", []string{"rules/money", "rules/sale"}},
 
+	{"rules/explain", []string{"rules/money"}},
+	{"rules/intent", []string{"rules/money"}},
+	{"rules/rejection", nil},
+
 	{"hw/scanner", nil},
 	{"hw/qr", nil},
+	{"hw/device", nil},
 	{"hw/printer", []string{"hw/qr"}},
 	{"systemd", nil},
 
@@ -40,7 +45,7 @@ var rooms = []room{
 	{"daemon/sim", nil}, // the outsider: an error of ours copied into it would be confirmed by it
 	{"daemon/api", []string{"rules/money", "rules/sale"}},
 	{"daemon/wechat", []string{"rules/money", "rules/sale"}},
-	{"daemon/aipay", []string{"rules/money", "rules/sale", "daemon/wechat"}}, // its requests are signed like WeChat's
+	{"daemon/aipay", []string{"rules/money", "rules/sale", "rules/explain", "daemon/wechat"}}, // its requests are signed like WeChat's
 	{"daemon/llm", []string{"rules/money", "rules/sale"}},
 	{"daemon/emvqr", []string{"rules/money", "rules/sale"}},
 	{"daemon/fleet", []string{"rules/money", "rules/sale", "store/queue"}},
@@ -71,7 +76,7 @@ var modules = []struct {
 		"a breaker stands before an endpoint outside",
 	},
 	{"github.com/danielgtaylor/huma/v2", []string{"daemon/api", "daemon/web"}, "HTTP ends there"},
-	{"github.com/pelletier/go-toml/v2", []string{"rules", "daemon", "daemon/qrposd"}, "there are two files to read: rules and configuration"},
+	{"github.com/pelletier/go-toml/v2", []string{"rules", "rules/intent", "daemon", "daemon/qrposd"}, "there are three files to read: rules, intents and configuration"},
 	{
 		"golang.org/x/sys",
 		[]string{"hw/scanner", "hw/printer", "store", "daemon", "daemon/qrposd", "daemon/sim"},
