@@ -16,6 +16,7 @@ import (
 //	maps: "schema"   -> product name and version of the layout
 //	      "identity" -> a random number that names this file for good
 //	      "clock"    -> the till's own time at the last commit
+//	      "device"   -> the machine that the file belongs to, and those before it
 //
 //	path: sale
 //	maps: sale ID -> the sale in JSON
@@ -43,6 +44,7 @@ var (
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")
 	clockKey    = []byte("clock")
+	deviceKey   = []byte("device")
 )
 
 // drive is the topic of the job that a sale is while it owes the world a step.

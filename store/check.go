@@ -84,7 +84,7 @@ func CheckFile(path string) (r Report, err error) {
 			return nil
 		}
 		r.Bytes, r.FreePages = tx.Size(), db.Stats().FreePageN
-		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool)}
+		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool)}
 		return c.all()
 	})
 	return r, err
@@ -100,6 +100,7 @@ type checker struct {
 	r     *Report
 	lines map[sale.ID][]uint64 // each sale's lines in the journal
 	live  map[sale.ID]bool     // sales with a live job
+	keys  map[string]bool      // idempotency keys of attempts
 	last  sale.Instant         // of the journal
 
 	codesSpent int // by attempts

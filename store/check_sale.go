@@ -71,6 +71,9 @@ func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
 		if a.Request.IsZero() {
 			bad("I3: order %s has no request on record", a.OrderNo)
 		}
+		if what := c.attemptKey(a); what != "" {
+			bad("I4: the key of order %s %s", a.OrderNo, what)
+		}
 		if payerCode.MatchString(a.Request.Body) {
 			bad("I10: the request of order %s has a payer's code in it", a.OrderNo)
 		}
@@ -98,6 +101,22 @@ func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
 	if owes := s.State.Live() || s.State == sale.Refunding; owes && !c.live[s.ID] {
 		bad("it is %s and has no job: it would be forgotten", s.State)
 	}
+}
+
+// attemptKey says what is wrong with an attempt's own key: it names the session
+// and the moment at which it was minted, and no other attempt in the file has it.
+func (c *checker) attemptKey(a *sale.Attempt) string {
+	part := strings.Split(a.Key, ".")
+	switch {
+	case a.Key == "" && a.Request.Session == "":
+		return ""
+	case len(part) != 4 || part[0] != "v1" || part[1] != a.Request.Session || part[2] != strconv.FormatInt(int64(a.Sent), 10):
+		return "was not minted when it was recorded"
+	case c.keys[a.Key]:
+		return "is that of another attempt"
+	}
+	c.keys[a.Key] = true
+	return ""
 }
 
 func (c *checker) spentOn(code string) (was spentCode, err error) {

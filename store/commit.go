@@ -69,6 +69,9 @@ func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 		}
 		now := db.clock.stamp()
 		ev.At, ev.Wall = now.At, db.clock.wall()
+		if ev.Kind.Attempts() && ev.Request != nil && ev.Request.Session != "" {
+			ev.Key = sale.MintKey(db.opts.Secret, ev.Request.Session, now.At)
+		}
 		if s, err = before.Apply(ev); err != nil {
 			return nil, err
 		}

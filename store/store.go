@@ -20,6 +20,8 @@ import (
 type Options struct {
 	Till    string                // 1..8 of [0-9A-Z]: the stem of order numbers
 	Secret  []byte                // the merchant's, for sale.Mint
+	Device  string                // keyed digest of this machine's identity; "" is not asked for
+	Adopt   bool                  // take over a file of another device
 	Plan    sale.Plan             // when a sale's next step is due; the zero Plan is sale.DefaultPlan
 	MaxSize int64                 // budget of the file; 0 is 256 MiB
 	Reserve int64                 // kept back for refunds and outcomes; 0 is 2 MiB
@@ -138,6 +140,9 @@ func (db *DB) resume(version int) error {
 		if err := db.bolt.Update(func(tx *bbolt.Tx) error { return migrate(tx, version) }); err != nil {
 			return fmt.Errorf("store: migration from layout %d: %w", version, err)
 		}
+	}
+	if err := db.bind(); err != nil {
+		return err
 	}
 	return db.bolt.View(func(tx *bbolt.Tx) error {
 		var last reading

@@ -178,7 +178,7 @@ func (s *Sale) record(ev Event) {
 		if ev.Judgement != nil {
 			s.judge(ev.Judgement)
 		}
-		s.Attempts = append(s.Attempts, Attempt{OrderNo: ev.OrderNo, Request: *ev.Request, Sent: ev.At, CodeID: ev.CodeID})
+		s.Attempts = append(s.Attempts, Attempt{OrderNo: ev.OrderNo, Request: *ev.Request, Sent: ev.At, Key: ev.Key, CodeID: ev.CodeID})
 		s.Why = nil
 	case Ordered:
 		a.CodeURL, a.Lasts, a.Shown = ev.CodeURL, ev.Lasts, ev.At

@@ -111,6 +111,7 @@ type Event struct {
 
 	Request *Request `json:"request,omitempty"` // intents: what is about to leave
 	CodeID  string   `json:"code_id,omitempty"` // ChargeIntended: which payer code, as its digest
+	Key     string   `json:"key,omitempty"`     // intents of an attempt: its idempotency key, minted by the store
 
 	CodeURL string        `json:"code_url,omitempty"` // Ordered: what the QR code says
 	Lasts   time.Duration `json:"lasts,omitempty"`    // Ordered: how long it can be paid
@@ -146,6 +147,9 @@ type Judgement struct {
 
 // clear says that nothing stands in the way.
 func (j *Judgement) clear() bool { return j != nil && !j.Refused && len(j.Needs) == 0 }
+
+// Attempts says that k is the intent that begins an attempt.
+func (k Kind) Attempts() bool { return k == OrderIntended || k == ChargeIntended }
 
 // ends says that ev is the end of an attempt without money.
 func (ev Event) ends() bool {

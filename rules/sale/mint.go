@@ -27,12 +27,24 @@ var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPaddi
 // of an order number.
 func Mint(secret []byte, till, session string, seq uint64, at Instant, day time.Time) (id ID, key string) {
 	digest := sha256.Sum256([]byte(session))
-	signed := hex.EncodeToString(digest[:]) + "." + strconv.FormatInt(int64(at), 10)
+	key, sum := mintKey(secret, hex.EncodeToString(digest[:]), at)
+	return ID(fmt.Sprintf("%s%s%05s%s", till, day.UTC().Format("060102"), base32Number(seq), crockford.EncodeToString(sum)[:11])), key
+}
+
+// MintKey makes the idempotency key of one attempt out of the digest of the
+// payer's session (64 hexadecimal digits), once, in the transaction that stores
+// the attempt: a second attempt is another payment and has another key.
+func MintKey(secret []byte, session string, at Instant) string {
+	key, _ := mintKey(secret, session, at)
+	return key
+}
+
+func mintKey(secret []byte, session string, at Instant) (key string, sum []byte) {
+	signed := session + "." + strconv.FormatInt(int64(at), 10)
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(signed))
-	sum := mac.Sum(nil)
-	key = "v1." + signed + "." + base64.RawURLEncoding.EncodeToString(sum)
-	return ID(fmt.Sprintf("%s%s%05s%s", till, day.UTC().Format("060102"), base32Number(seq), crockford.EncodeToString(sum)[:11])), key
+	sum = mac.Sum(nil)
+	return "v1." + signed + "." + base64.RawURLEncoding.EncodeToString(sum), sum
 }
 
 func base32Number(n uint64) string {

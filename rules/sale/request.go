@@ -66,7 +66,10 @@ type Request struct {
 	Path   string `json:"path"`
 	Body   string `json:"body,omitempty"` // blanked
 	Digest string `json:"digest"`         // SHA-256 of the body as sent
-	wire   *wire
+	// Session is the digest of the payer's session where the provider wants an
+	// idempotency key made of it; empty for every other call.
+	Session string `json:"session,omitempty"`
+	wire    *wire
 }
 
 // wire is a body as it is sent, behind a pointer because fmt prints what it finds.

@@ -90,10 +90,13 @@ func (e End) Watched() bool { return e == EndRefused || e == EndConcluded }
 func (e End) Retryable() bool { return e == EndTakenBack || e == EndNotSent || e == EndRefused }
 
 // Attempt is one order at the provider. A sale has at most one open attempt.
+//
+// budget: what is known of an attempt is one record, and is stored and read as one
 type Attempt struct {
 	OrderNo       string        `json:"order_no"`
 	Request       Request       `json:"request"`
-	Sent          Instant       `json:"sent"` // when the intent was recorded; every wait counts from here
+	Sent          Instant       `json:"sent"`          // when the intent was recorded; every wait counts from here
+	Key           string        `json:"key,omitempty"` // the attempt's own idempotency key, where the provider takes one
 	CodeID        string        `json:"code_id,omitempty"`
 	CodeURL       string        `json:"code_url,omitempty"`
 	Lasts         time.Duration `json:"lasts,omitempty"`
