@@ -38,6 +38,14 @@ func fact(kind sale.Kind, why sale.Reason) sale.Event { return sale.Event{Kind: 
 
 func unclear(why sale.Reason) sale.Event { return fact(sale.Unclear, why) }
 
+// Hear is what an answer states about a step, and the provider's own text for the
+// log: for those who call for themselves.
+func (c *Client) Hear(step sale.Step, s sale.Sale, req sale.Request, a Answer) (ev sale.Event, said string) {
+	ev, said = c.hear(step, s, req, a)
+	ev.OrderNo, ev.RefundNo = step.OrderNo, step.RefundNo
+	return ev, said
+}
+
 // hear turns an answer of API v3 into the fact it states. said is the provider's
 // own text, for the log.
 func (c *Client) hear(step sale.Step, s sale.Sale, req sale.Request, a Answer) (ev sale.Event, said string) {
@@ -79,7 +87,7 @@ func (c *Client) success(step sale.Step, s sale.Sale, req sale.Request, a Answer
 		var n struct {
 			CodeURL string `json:"code_url"`
 		}
-		if !parsed(&n) || !validCodeURL(n.CodeURL) {
+		if !parsed(&n) || !ValidCodeURL(n.CodeURL) {
 			return unclear(whyUnknown)
 		}
 		return sale.Event{Kind: sale.Ordered, CodeURL: n.CodeURL, Lasts: c.lasts(req)}
@@ -248,9 +256,9 @@ func trouble(status int, code string) sale.Reason {
 	return whyRefused
 }
 
-// validCodeURL lets through what a payer's phone may be shown: WeChat's own
+// ValidCodeURL lets through what a payer's phone may be shown: WeChat's own
 // scheme, nothing that does not fit a QR code of the till.
-func validCodeURL(s string) bool {
+func ValidCodeURL(s string) bool {
 	if !strings.HasPrefix(s, "weixin://") || len(s) > 512 {
 		return false
 	}

@@ -127,6 +127,9 @@ type Answer struct {
 	Unverified error
 }
 
+// Good says that a success was heard and that the provider has signed it, just now.
+func (a Answer) Good() bool { return a.signed() && a.Status < 300 }
+
 // signed says that the provider has signed what was heard, just now.
 func (a Answer) signed() bool { return a.Lost == nil && a.Unverified == nil }
 
@@ -137,23 +140,28 @@ func (a Answer) unsigned() bool { return a.Lost == nil && errors.Is(a.Unverified
 // Call signs and sends a request of API v3 and verifies the answer. A GET whose
 // signature is refused because of the clock is sent once more with a corrected
 // one; nothing else is ever sent twice.
-func (c *Client) Call(ctx context.Context, req sale.Request) Answer {
-	a := c.callOnce(ctx, req)
+func (c *Client) Call(ctx context.Context, req sale.Request) Answer { return c.CallUnder(ctx, req, "") }
+
+// CallUnder is Call under an idempotency key, which travels in its own header and
+// not in the signature. net/http sends a request that carries one again by itself,
+// on another connection, if it can get at the body a second time: here it cannot.
+func (c *Client) CallUnder(ctx context.Context, req sale.Request, key string) Answer {
+	a := c.callOnce(ctx, req, key)
 	if a.Status == http.StatusUnauthorized && c.clock.hint(a.Header.Get("Date")) {
 		c.log.Warn("wechat clock", "host", a.Host, "corrected_by", c.clock.now().Sub(c.clock.wall()).Round(time.Second).String())
 		if req.Method == http.MethodGet {
-			a = c.callOnce(ctx, req)
+			a = c.callOnce(ctx, req, key)
 		}
 	}
 	return a
 }
 
-func (c *Client) callOnce(ctx context.Context, req sale.Request) Answer {
+func (c *Client) callOnce(ctx context.Context, req sale.Request, key string) Answer {
 	body, err := req.Wire()
 	if err != nil {
 		return Answer{Lost: err}
 	}
-	h, err := c.wire.send(ctx, req.Method, req.Path, body, func(r *http.Request) error { return c.dress(r, body) })
+	h, err := c.wire.send(ctx, req.Method, req.Path, body, func(r *http.Request) error { return c.dress(r, body, key) })
 	a := answerOf(h, err)
 	if a.Lost != nil {
 		return a
@@ -176,7 +184,7 @@ func answerOf(h heard, err error) Answer {
 }
 
 // dress writes the headers of a v3 request.
-func (c *Client) dress(r *http.Request, body []byte) error {
+func (c *Client) dress(r *http.Request, body []byte, key string) error {
 	auth, err := c.signer.authorize(r.Method, r.URL.RequestURI(), newNonce(), c.clock.now(), body)
 	if err != nil {
 		return err
@@ -187,6 +195,9 @@ func (c *Client) dress(r *http.Request, body []byte) error {
 	r.Header.Set("Wechatpay-Serial", c.asked)
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
 	}
 	return nil
 }

@@ -166,6 +166,15 @@ func TestNoReplay(t *testing.T) {
 			t.Errorf("%s was sent again on a new connection", do)
 		}
 	}
+	// The header invites net/http to send the request again; nothing to read twice.
+	if ev := take(t, c, sale.Query); ev.Kind != sale.Waiting {
+		t.Fatalf("query: %s %v", ev.Kind, ev.Why)
+	}
+	before := requests.Load()
+	a := c.CallUnder(t.Context(), sale.NewRequest(http.MethodPost, "/v3/ai/payments", []byte(`{}`), sale.PayerCode{}), "v1.key")
+	if a.Lost == nil || a.Unsent || requests.Load() != before {
+		t.Errorf("under a key: %+v, %d connections more", a, requests.Load()-before)
+	}
 }
 
 func TestNoRedirect(t *testing.T) {

@@ -167,6 +167,7 @@ func (s *Sale) record(ev Event) {
 	if ev.Why != nil && ev.Kind != RefundRequested {
 		s.Why = ev.Why
 	}
+	s.Rerouted = s.Rerouted || ev.Reroute
 	a := s.Current()
 	switch ev.Kind {
 	case Assessed:
@@ -295,6 +296,11 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 	switch ev.Kind {
 	case Assessed, Agreed:
 		return s.afterJudgement()
+	case OrderRefused:
+		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel {
+			return Judged
+		}
+		return Declined
 	case RefundDone, RefundFailed:
 		return s.afterRefund()
 	case Closed, TakenBack, Concluded:

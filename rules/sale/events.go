@@ -120,6 +120,7 @@ type Event struct {
 	Amount        money.Money `json:"amount,omitzero"`          // Received, RefundRequested
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
 	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
+	Reroute       bool        `json:"reroute,omitempty"`        // OrderRefused, ChargeRefused: another way may be tried, once
 
 	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended where it goes with it
 

@@ -51,6 +51,7 @@ type Sale struct {
 	Cancel      bool        `json:"cancel,omitempty"` // the cashier wants out
 	Why         *Reason     `json:"why,omitempty"`    // why it is in this state
 	Judgement   *Judgement  `json:"judgement,omitempty"`
+	Rerouted    bool        `json:"rerouted,omitempty"` // the next attempt, or the present one, goes the other way
 	Attempts    []Attempt   `json:"attempts,omitempty"`
 	Refunds     []Refund    `json:"refunds,omitempty"`
 	Begun       Instant     `json:"begun"`

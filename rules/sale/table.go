@@ -29,7 +29,7 @@ var table = map[State]map[Kind]targets{
 		Approved: {Judged}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 	},
 	Ordering: {
-		Ordered: {Presented}, OrderRefused: {Declined}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
+		Ordered: {Presented}, OrderRefused: {Declined, Judged}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
 		Waiting: pass, Missing: pass, Unclear: pass, NotSent: pass,
 	},
 	Presented: {
