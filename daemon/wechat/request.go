@@ -148,12 +148,12 @@ func checkStep(step sale.Step, s sale.Sale, code sale.PayerCode) error {
 	if err := s.Amount.Check(); err != nil {
 		return err
 	}
-	if !orderForm.MatchString(step.OrderNo) {
+	if !ValidOrderNo(step.OrderNo) {
 		return fmt.Errorf("wechat: %.40q is not an order number", step.OrderNo)
 	}
 	switch step.Do {
 	case sale.Charge:
-		if !codeForm.MatchString(code.Reveal()) {
+		if !ValidPayerCode(code) {
 			return errors.New("wechat: this is not a WeChat Pay code: those have 18 digits and begin with 10 to 15")
 		}
 	case sale.SendRefund, sale.QueryRefund:
@@ -166,7 +166,7 @@ func checkStep(step sale.Step, s sale.Sale, code sale.PayerCode) error {
 
 func (c *Client) native(step sale.Step, s sale.Sale) nativeBody {
 	return nativeBody{
-		AppID: c.conf.AppID, MchID: c.conf.MchID, Description: description(s.Description, step.OrderNo), OutTradeNo: step.OrderNo,
+		AppID: c.conf.AppID, MchID: c.conf.MchID, Description: Description(s.Description, step.OrderNo), OutTradeNo: step.OrderNo,
 		TimeExpire: c.clock.now().Add(c.qrLife).In(beijing).Format(time.RFC3339), NotifyURL: c.conf.NotifyURL,
 		Amount: amountField{s.Amount.Minor, string(currency)},
 		Scene: sceneField{
@@ -177,7 +177,7 @@ func (c *Client) native(step sale.Step, s sale.Sale) nativeBody {
 
 func (c *Client) codepay(step sale.Step, s sale.Sale, code sale.PayerCode) codepayBody {
 	return codepayBody{
-		AppID: c.conf.AppID, MchID: c.conf.MchID, Description: description(s.Description, step.OrderNo), OutTradeNo: step.OrderNo,
+		AppID: c.conf.AppID, MchID: c.conf.MchID, Description: Description(s.Description, step.OrderNo), OutTradeNo: step.OrderNo,
 		Payer: payerField{code.Reveal()}, Amount: amountField{s.Amount.Minor, string(currency)},
 		// In a code payment id is the provider's number of the shop and out_id our own;
 		// in a native order id is our own.
@@ -188,10 +188,16 @@ func (c *Client) codepay(step sale.Step, s sale.Sale, code sale.PayerCode) codep
 	}
 }
 
-// description is what the payer reads: without characters the provider cannot
+// ValidOrderNo says whether the provider takes no as the number of an order.
+func ValidOrderNo(no string) bool { return orderForm.MatchString(no) }
+
+// ValidPayerCode says whether code is one that a payer's phone shows.
+func ValidPayerCode(code sale.PayerCode) bool { return codeForm.MatchString(code.Reveal()) }
+
+// Description is what the payer reads: without characters the provider cannot
 // store (more than three bytes, control), and cut by bytes at a character. A
 // blank one is refused by the provider; the order number stands in for it.
-func description(text, orderNo string) string {
+func Description(text, orderNo string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(text, "") {
 		if r > 0xFFFF || unicode.IsControl(r) || !unicode.IsGraphic(r) {

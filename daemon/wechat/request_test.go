@@ -144,7 +144,7 @@ func TestDescription(t *testing.T) {
 		strings.Repeat(" ", 200):      testOrder,
 		"a" + strings.Repeat("é", 90): "a" + strings.Repeat("é", 63),
 	} {
-		got := description(in, testOrder)
+		got := Description(in, testOrder)
 		if got != want || len(got) > maxDescription || !utf8.ValidString(got) {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}

@@ -48,7 +48,7 @@ func (c *Client) prepareV2(step sale.Step, s sale.Sale, code sale.PayerCode) (sa
 	switch step.Do {
 	case sale.Charge:
 		path = pathV2Pay
-		f["body"] = description(s.Description, step.OrderNo)
+		f["body"] = Description(s.Description, step.OrderNo)
 		f["device_info"] = c.conf.Scene.DeviceID
 		f["total_fee"], f["fee_type"] = total, string(currency)
 		f["spbill_create_ip"] = c.conf.Scene.ClientIP

@@ -1,0 +1,182 @@
+package aipay
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"strconv"
+)
+
+// maxDim bounds a vector; models for faces give 128 to 4096 numbers.
+const maxDim = 8192
+
+const redacted = "[redacted]"
+
+// ErrSealed says that somebody tried to write a vector or its key.
+var ErrSealed = errors.New("aipay: biometric vectors and their keys are not written")
+
+// Vector is what the API made of a payer's face. It can be compared, digested
+// under a key and wiped. Nothing prints it and nothing writes it: an encoder gets
+// an error and not silence, so that a record with a vector in it is noticed. The
+// numbers are behind a pointer because fmt prints an unexported field of
+// somebody's struct without asking its methods, and so that wiping one copy of a
+// Vector wipes all of them.
+type Vector struct {
+	_      [0]func() // not comparable: Similar and Audit are
+	hidden *hidden
+}
+
+// hidden keeps the only copy of the numbers.
+type hidden struct{ values []float64 }
+
+func (v Vector) values() []float64 {
+	if v.hidden == nil {
+		return nil
+	}
+	return v.hidden.values
+}
+
+// Dim is how many numbers there are, none in the zero Vector and after Zero.
+func (v Vector) Dim() int { return len(v.values()) }
+
+// Zero wipes the numbers, in every copy.
+func (v Vector) Zero() {
+	if v.hidden != nil {
+		clear(v.hidden.values)
+		v.hidden.values = nil
+	}
+}
+
+func (v Vector) String() string { return redacted }
+
+// GoString hides the numbers.
+func (v Vector) GoString() string { return redacted }
+
+// Format hides the numbers whatever the verb.
+func (v Vector) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue hides the numbers.
+func (v Vector) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON is ErrSealed.
+func (v Vector) MarshalJSON() ([]byte, error) { return nil, ErrSealed }
+
+// MarshalText is ErrSealed.
+func (v Vector) MarshalText() ([]byte, error) { return nil, ErrSealed }
+
+// MarshalBinary is ErrSealed.
+func (v Vector) MarshalBinary() ([]byte, error) { return nil, ErrSealed }
+
+// GobEncode is ErrSealed.
+func (v Vector) GobEncode() ([]byte, error) { return nil, ErrSealed }
+
+// finite says whether the numbers have a direction.
+func (v Vector) finite() bool {
+	length := dot(v.values(), v.values())
+	return length > 0 && !math.IsInf(length, 0) && !math.IsNaN(length)
+}
+
+func dot(a, b []float64) float64 {
+	s := 0.0
+	for i := range a {
+		s += a[i] * b[i]
+	}
+	return s
+}
+
+// Similar is the cosine between a and b, -1 to 1. A vector that is empty, wiped or
+// of another dimension is not similar to anything: 0.
+func Similar(a, b Vector) float64 {
+	if a.Dim() != b.Dim() || !a.finite() || !b.finite() {
+		return 0
+	}
+	x, y := a.values(), b.values()
+	return max(-1, min(1, dot(x, y)/math.Sqrt(dot(x, x))/math.Sqrt(dot(y, y))))
+}
+
+// Epoch is a key that the till rotates: when it is thrown away, no audit digest
+// made under it can be made again, not even by who has the vector.
+type Epoch struct{ key *[32]byte }
+
+// NewEpoch takes a copy of a random key of 32 bytes.
+func NewEpoch(key []byte) (Epoch, error) {
+	if len(key) != 32 {
+		return Epoch{}, fmt.Errorf("aipay: the key of an epoch has 32 bytes, not %d", len(key))
+	}
+	k := [32]byte(key)
+	return Epoch{&k}, nil
+}
+
+func (e Epoch) String() string { return redacted }
+
+// Format hides the key whatever the verb.
+func (e Epoch) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue hides the key.
+func (e Epoch) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText is ErrSealed.
+func (e Epoch) MarshalText() ([]byte, error) { return nil, ErrSealed }
+
+// Audit is the digest of the vector that may be kept: HMAC-SHA256 under a key that
+// HKDF derives of the session's token and the epoch. It is empty where there is no
+// vector, no token or no key: a digest of nothing would look like evidence.
+func (v Vector) Audit(sessionToken []byte, epoch Epoch) string {
+	if v.Dim() == 0 || len(sessionToken) == 0 || epoch.key == nil {
+		return ""
+	}
+	key, err := hkdf.Key(sha256.New, sessionToken, epoch.key[:], "qrposd liveness audit", sha256.Size)
+	if err != nil {
+		return ""
+	}
+	defer clear(key)
+	mac := hmac.New(sha256.New, key)
+	var one [8]byte // one number at a time, so that no other copy is made
+	for _, f := range v.values() {
+		binary.LittleEndian.PutUint64(one[:], math.Float64bits(f))
+		mac.Write(one[:])
+	}
+	clear(one[:])
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// parseVector reads a list of numbers straight into the buffer of a Vector. raw is
+// valid JSON. The buffer is made in its final size: growing it would leave copies.
+func parseVector(raw []byte) (Vector, error) {
+	n := 1 + bytes.Count(raw, []byte{','})
+	if len(raw) == 0 || raw[0] != '[' || n > maxDim {
+		return Vector{}, unknown("embedding is not a list of 1 to %d numbers", maxDim)
+	}
+	v := Vector{hidden: &hidden{make([]float64, 0, n)}}
+	for i := skipSpace(raw, 1); raw[i] != ']'; i = skipSpace(raw, i) {
+		if raw[i] == ',' {
+			i = skipSpace(raw, i+1)
+		}
+		end := skipValue(raw, i)
+		// A short string that does not escape is not copied to the heap, and the error
+		// of ParseFloat, which has the digits in it, is dropped.
+		if c := raw[i]; c != '-' && (c < '0' || c > '9') || end-i > 32 {
+			v.Zero()
+			return Vector{}, unknown("embedding has something else than numbers in it")
+		}
+		f, err := strconv.ParseFloat(string(raw[i:end]), 64)
+		if err != nil || math.IsInf(f, 0) {
+			v.Zero()
+			return Vector{}, unknown("embedding has a number out of range")
+		}
+		v.hidden.values = append(v.hidden.values, f)
+		i = end
+	}
+	if v.Dim() == 0 {
+		return Vector{}, unknown("embedding is empty")
+	}
+	return v, nil
+}
