@@ -79,9 +79,11 @@ func TestRateJSON(t *testing.T) {
 }
 
 // rates are of every size, as rates in the world are.
-var rates = rapid.Custom(func(t *rapid.T) Rate {
-	return Rate{max(1, rapid.Uint64().Draw(t, "bits")>>rapid.IntRange(0, 63).Draw(t, "shift"))}
-})
+func rates() *rapid.Generator[Rate] {
+	return rapid.Custom(func(t *rapid.T) Rate {
+		return Rate{max(1, rapid.Uint64().Draw(t, "bits")>>rapid.IntRange(0, 63).Draw(t, "shift"))}
+	})
+}
 
 // slowly is Convert in rational numbers of any size.
 func slowly(minor int64, r Rate, from, to int) *big.Int {
@@ -124,7 +126,7 @@ func TestConvertIsExact(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		m := Money{amounts.Draw(t, "amount"), rapid.SampledFrom(all).Draw(t, "from")}
-		checkConvert(t, m, rates.Draw(t, "rate"), rapid.SampledFrom(all).Draw(t, "to"))
+		checkConvert(t, m, rates().Draw(t, "rate"), rapid.SampledFrom(all).Draw(t, "to"))
 	})
 }
 
@@ -189,7 +191,7 @@ func TestConvertByHand(t *testing.T) {
 
 func TestBetween(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		low, high := rates.Draw(t, "low"), rates.Draw(t, "high")
+		low, high := rates().Draw(t, "low"), rates().Draw(t, "high")
 		of := rapid.OneOf(rapid.IntRange(1, 100), rapid.IntRange(1, math.MaxInt)).Draw(t, "of")
 		step := rapid.IntRange(0, of).Draw(t, "step")
 		// low + trunc((high - low) * step / of): Quo truncates, which is towards low.
@@ -217,7 +219,7 @@ func TestBetween(t *testing.T) {
 
 func TestWidth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		low, mid, high := rates.Draw(t, "low"), rates.Draw(t, "mid"), rates.Draw(t, "high")
+		low, mid, high := rates().Draw(t, "low"), rates().Draw(t, "mid"), rates().Draw(t, "high")
 		num := new(big.Int).Sub(new(big.Int).SetUint64(high.nano), new(big.Int).SetUint64(low.nano))
 		num.Abs(num).Mul(num, big.NewInt(10_000))
 		want, rem := num.QuoRem(num, new(big.Int).SetUint64(mid.nano), new(big.Int))
