@@ -20,6 +20,10 @@ func (w *WeChat) codepay(c *call) outcome {
 	if q.fromBody != nil {
 		return outcome{refusal: q.fromBody}
 	}
+	return w.chargePayer(c, q)
+}
+
+func (w *WeChat) chargePayer(c *call, q charge) outcome {
 	if o := w.find(q.no, c.now); o != nil {
 		return w.chargedBefore(o, q, c)
 	}

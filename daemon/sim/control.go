@@ -39,6 +39,8 @@ func (w *WeChat) serveControl(rw http.ResponseWriter, r *http.Request) {
 			w.SetLink(q.Up)
 			return w.linkState(), nil
 		})
+	case "GET ai", "POST ai", "DELETE ai":
+		w.serveAI(rw, r)
 	case "GET phone/screen":
 		reply(rw, w.Screen(), nil)
 	case "POST phone/codes":

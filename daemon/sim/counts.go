@@ -45,11 +45,12 @@ type OrderCounts struct {
 	TransactionID string `json:"transaction_id,omitempty"`
 	Payer         string `json:"payer,omitempty"`
 	Money
-	Codes      map[string]int      `json:"codes"`      // payer code -> charges
-	Requests   map[string]int      `json:"requests"`   // operation -> requests received, faulty answers included
-	Bodies     map[string][]string `json:"bodies"`     // operation -> SHA-256 of each distinct body
-	Faults     []string            `json:"faults"`     // faults that fired, in order
-	Violations []Violation         `json:"violations"` // broken rules of the provider
+	Codes      map[string]int      `json:"codes"`               // payer code -> charges
+	Requests   map[string]int      `json:"requests"`            // operation -> requests received, faulty answers included
+	Bodies     map[string][]string `json:"bodies"`              // operation -> SHA-256 of each distinct body
+	Faults     []string            `json:"faults"`              // faults that fired, in order
+	Violations []Violation         `json:"violations"`          // broken rules of the provider
+	ShadowOf   string              `json:"shadow_of,omitempty"` // order number that a key without protection let charge again
 }
 
 // Violation is a rule of the provider that the merchant's side broke.
@@ -69,6 +70,7 @@ type Counts struct {
 	Cut        int               `json:"cut"`      // connections reset because the link was down
 	Violations []Violation       `json:"violations"`
 	LastRefuse map[string]string `json:"last_refusal,omitempty"` // code and reason of the last refusal at the door
+	AI         AICounts          `json:"ai"`
 }
 
 // tallies counts. Its maps are made by newTallies.
@@ -120,7 +122,7 @@ func (t *tallies) request(c *call) {
 	}
 	o := t.of(c.no)
 	o.Requests[c.op]++
-	if (c.op == opNative || c.op == opCodepay) && o.Total == 0 {
+	if (c.op == opNative || c.op == opCodepay || c.op == opAIPayment) && o.Total == 0 {
 		o.Total = c.total
 	}
 	if len(c.body) > 0 {
@@ -189,6 +191,7 @@ func (w *WeChat) Report() Counts {
 		Orders: make([]OrderCounts, 0, len(t.first)), Payers: map[string]Money{}, Codes: map[string]int{},
 		Requests: maps.Clone(t.requests), Refused: t.refused, Cut: t.cut,
 		Violations: slices.Clone(t.violations), LastRefuse: t.lastRefuse,
+		AI: w.ai.count.clone(),
 	}
 	for _, no := range t.first {
 		o := w.orderCounts(no)

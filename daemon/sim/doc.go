@@ -12,7 +12,7 @@
 // number, close, reverse, refund, refund query; /v3/certificates answers 404 as for a public-key merchant) and v2
 // (micropay, orderquery, reverse, refund, refundquery, closeorder). Requests are verified; 2xx answers are signed with
 // the key the request's Wechatpay-Serial names, other answers carry no signature. Set TimeScale to 100 and the 45 s become
-// 450 ms; the five minutes of clock skew are never scaled.
+// 450 ms; the five minutes of clock skew are never scaled. It is the payment AI API too, see below.
 // [World] adds the scanner and the models.
 //
 // # Control, JSON, unsigned
@@ -28,6 +28,9 @@
 //	GET    /sim/phone/screen            [{out_trade_no, description, total, code_url, expires_at, paying}]
 //	POST   /sim/phone/codes             {behaviour, limit, payer} -> {auth_code, behaviour, limit, payer, expires_at}
 //	POST   /sim/phone/scan              {code_url, action, delay_ms, payer} -> {out_trade_no, state, total, description}
+//	GET    /sim/ai                      AIReport: settings and counts
+//	POST   /sim/ai                      any of the settings -> AIReport; the others stay, rules count from zero
+//	DELETE /sim/ai                      -> AIReport; every setting is put back, the counts are forgotten
 //	GET    /sim/scanner                 {path, plugged}; 404 NO_SCANNER
 //	POST   /sim/scanner                 {data, suffix} or {unplug} or {replug} -> {path, plugged}
 //	GET    /sim/models                  {mode, providers: [ModelReport]}
@@ -41,23 +44,24 @@
 // A behaviour is pay, password, password_late, cancel, wrong_password or not_enough. An action is pay, pay_late, cancel or
 // wrong_password; "" only looks. A refusal is {code, message} with a 4xx status: CODE_UNKNOWN 404, CODE_DEAD 410,
 // ORDER_BOUND 409, ORDER_<state> 409, BAD_REQUEST 400, BAD_SETTING 400. Operations are native, codepay, query, close, reverse, refund,
-// query_refund and certificates. The fault "none" in a rule switches the amount's own fault off.
+// query_refund, certificates, ai_payment, ai_projection, ai_liveness and ai_liveness_poll. The fault "none" in a rule switches the amount's own fault off.
 //
 // Counts is
 //
 //	{totals: M, orders: [OrderCounts], payers: {account: M}, codes: {auth_code: charges}, requests: {op: n},
-//	 refused, cut, violations: [{at, what}], last_refusal: {code, path, detail}}
+//	 refused, cut, violations: [{at, what}], last_refusal: {code, path, detail}, ai: AICounts}
 //
 // where M is {charges, charged, reversals, reversed, refunds, refunded, pending_refunds, failed_refunds, net}, and
 // OrderCounts is
 //
 //	{out_trade_no, kind, state, total, description, transaction_id, payer, M..., codes: {auth_code: charges},
-//	 requests: {op: n}, bodies: {op: [sha256 of each distinct body]}, faults: ["op:fault"], violations: [{at, what}]}
+//	 requests: {op: n}, bodies: {op: [sha256 of each distinct body]}, faults: ["op:fault"], violations: [{at, what}],
+//	 shadow_of}
 //
 // # Faults
 //
 // total % 100 chooses; each meets its operations the given number of times per order. A rule may put a fault of
-// transport on any operation.
+// transport on any operation. An ai_payment meets what its scene, native or codepay, would meet.
 //
 //	tail fault                what happens; where a correct client ends
 //	01   userpaying (codepay, 1x)
@@ -150,6 +154,33 @@
 //	30   refund_no_balance (refund, 1x)
 //	       403 NOT_ENOUGH: the merchant's balance is short
 //	       -> the same refund number again later, refunded once
+//
+// # Payment AI API
+//
+// It creates payments, at POST /v3/ai/payments; what then moves money is v3 on the same orders. An idempotency key
+// v1.<session hash>.<ns>.<HMAC> that verifies with AISecret is one payment for ever, whatever answers were lost; another body
+// under it is 422. Any other key protects nothing: every repeat, the server's own after 800 ms included, is a further transaction,
+// paid when its original is. Such a shadow has an order number of its own and names its original in shadow_of, so the payer's net and
+// the totals show what the original's charges do not. A request whose context is not complete, or whose embedding_hash is not
+// that of its interactions, is judged by aggressive thresholds. Draws repeat with the seed and the order number.
+//
+// The settings, with their defaults, are
+//
+//	{secret: "" (AISecret), replay_after_ms: 800, most_replays: 2, aggressive_rejects: 0.12, threshold: 0.85, strict_threshold: 0.35,
+//	 language: "" (en, zh or both in turn), seed: 1,
+//	 errors: [{class, label, out_trade_no, probability, times, stage, model, explanation, executed}],
+//	 reconciliation: {verdict: consistent, model, explanation, pending_ms: 0},
+//	 fx: {mids: {"USD/CNY": "7.1023", ...}, width: 0.004, confidence: 0.92, volatility: 0.01, valid_for_s: 300, wrong: ""},
+//	 liveness: {from: 0, outcome: pass, takes_ms: 3000, payer: "", noise: 0.02},
+//	 latency: {op: {kind, ms, sigma, seed}}}
+//
+// A class is user, policy, intent (a policy of a classifier that was set up wrongly: a label, a probability of 0.05), hallucination
+// (cites what was not sent) or unknown; executed is an error although the payer was charged. fx.wrong is inverted, expired,
+// malformed, non_positive or confidence. liveness.from is the amount that is challenged; an outcome is pass, fail, low,
+// wrong_nonce, late, twice (a vector that was told before) or expired. AICounts is
+//
+//	{requests: {op: n}, contexts_complete, contexts_incomplete, keys_verified, keys_opaque, replays, server_replays, shadow_charges,
+//	 payments, challenges, nested_errors, by_class: {class: n}, by_label: {label: n}, labels: {label: requests}}
 //
 // # Models
 //

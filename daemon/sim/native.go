@@ -27,26 +27,28 @@ func (w *WeChat) native(c *call) outcome {
 	if err != nil {
 		return outcome{refusal: systemError()}
 	}
-	o := w.find(q.OutTradeNo, c.now)
+	t := terms{
+		appid: q.AppID, description: q.Description, attach: q.Attach, total: q.Amount.Total, params: string(params),
+	}
+	if q.Scene != nil {
+		t.device = q.Scene.DeviceID
+	}
+	return w.openNative(c, q.OutTradeNo, t, q.TimeExpire)
+}
+
+// openNative makes the order when there is none, and its code_url.
+func (w *WeChat) openNative(c *call, no string, t terms, timeExpire string) outcome {
+	o := w.find(no, c.now)
 	if o == nil {
-		expires, bad := w.expiry(q.TimeExpire, c.now)
+		expires, bad := w.expiry(timeExpire, c.now)
 		if bad != nil {
 			return outcome{refusal: bad}
 		}
-		o = &order{
-			no: q.OutTradeNo, kind: opNative, state: notPay, created: c.now, expires: expires,
-			terms: terms{
-				appid: q.AppID, description: q.Description, attach: q.Attach,
-				total: q.Amount.Total, params: string(params),
-			},
-		}
-		if q.Scene != nil {
-			o.terms.device = q.Scene.DeviceID
-		}
+		o = &order{no: no, kind: opNative, state: notPay, created: c.now, expires: expires, terms: t}
 		w.book.orders[o.no] = o
 	}
 	switch {
-	case o.kind != opNative || o.terms.params != string(params):
+	case o.kind != opNative || o.terms.params != t.params:
 		w.tally.violation(o.no, c.now, "another request under the same order number")
 		return refuse(http.StatusForbidden, "OUT_TRADE_NO_USED", 268498688, "201 商户订单号重复")
 	case o.state == success || o.state == refunded:

@@ -22,6 +22,14 @@ type terms struct {
 	total                              int64
 	params                             string // canonical form, to tell a repeat from a change
 	authCode                           string
+	currency                           string // "" is CNY
+}
+
+func (t terms) money() string {
+	if t.currency == "" {
+		return cny
+	}
+	return t.currency
 }
 
 // payment is the money taken, if it was.
@@ -97,6 +105,7 @@ func (w *WeChat) take(o *order, at time.Time) {
 		o.unpaid = at.Add(w.scaled(reverseNotFor))
 	}
 	w.tally.charge(o)
+	w.takeShadows(o, at)
 }
 
 // find returns the settled order of a number.
@@ -126,6 +135,8 @@ type transaction struct {
 	Payer         map[string]string `json:"payer,omitempty"`
 	Amount        txAmount          `json:"amount"`
 	Scene         map[string]string `json:"scene_info,omitempty"`
+
+	Reconciliation *aiReconciliation `json:"reconciliation,omitempty"` // of the payment AI API
 }
 
 type txAmount struct {
@@ -140,7 +151,7 @@ func (w *WeChat) show(o *order, state string) *transaction {
 	t := &transaction{
 		AppID: o.terms.appid, MchID: w.Credentials.MchID, OutTradeNo: o.no, TradeType: "NATIVE",
 		State: state, StateDesc: stateText[state], Attach: o.terms.attach,
-		Amount: txAmount{Total: o.terms.total, Currency: "CNY"},
+		Amount: txAmount{Total: o.terms.total, Currency: o.terms.money()},
 	}
 	if o.kind == opCodepay {
 		t.TradeType = "MICROPAY"
@@ -151,8 +162,9 @@ func (w *WeChat) show(o *order, state string) *transaction {
 	if o.pay.id != "" && state != notPay && state != userPaying {
 		t.TransactionID, t.BankType = o.pay.id, "OTHERS"
 		t.SuccessTime = rfc3339(o.pay.at)
+		t.Reconciliation = w.reconciled(o)
 		t.Payer = map[string]string{"openid": o.pay.payer}
-		t.Amount.PayerTotal, t.Amount.PayerCurrency = o.terms.total, "CNY"
+		t.Amount.PayerTotal, t.Amount.PayerCurrency = o.terms.total, o.terms.money()
 	}
 	return t
 }

@@ -21,7 +21,10 @@ const (
 	opCertificates = "certificates"
 )
 
-var allOps = []string{opNative, opCodepay, opQuery, opClose, opReverse, opRefund, opQueryRefund, opCertificates}
+var allOps = []string{
+	opNative, opCodepay, opQuery, opClose, opReverse, opRefund, opQueryRefund, opCertificates,
+	opAIPayment, opAIProjection, opAILiveness, opAILivenessPoll,
+}
 
 // call is one request to the provider on its way through.
 type call struct {
@@ -36,6 +39,9 @@ type call struct {
 	delay    time.Duration
 	v2       map[string]string // the fields of a v2 request
 	bad      bool              // a v2 request that is not XML
+	key      string            // of idempotency, AI API only
+	like     string            // the plain operation that an AI payment stands for
+	session  string            // of liveness
 }
 
 // act is the part of a fault that changes what happens, not how it is told.
@@ -113,6 +119,8 @@ func (w *WeChat) execute(c *call) outcome {
 		return w.refund(c)
 	case opQueryRefund:
 		return w.queryRefund(c)
+	case opAIPayment, opAIProjection, opAILiveness, opAILivenessPoll:
+		return w.executeAI(c)
 	}
 	return refuse(http.StatusNotFound, "RESOURCE_NOT_EXISTS", 268435461, "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥")
 }
@@ -124,6 +132,9 @@ func recognise(r *http.Request, body []byte) *call {
 		c.op = op
 		c.v2, c.bad = readXML(body)
 		c.no, c.refundNo, c.total = c.v2["out_trade_no"], c.v2["out_refund_no"], fen(c.v2["total_fee"])
+		return c
+	}
+	if c.recogniseAI(r) {
 		return c
 	}
 	const transactions, refunds = "/v3/pay/transactions/", "/v3/refund/domestic/refunds"
@@ -178,6 +189,9 @@ func (w *WeChat) resolve(c *call) {
 	}
 	if r := w.book.refunds[c.refundNo]; r != nil && c.no == "" {
 		c.no = r.order.no
+	}
+	if l := w.ai.sessions[c.session]; l != nil {
+		c.no = l.no
 	}
 	if t := w.tally.orders[c.no]; t != nil && t.Total != 0 {
 		c.total = t.Total

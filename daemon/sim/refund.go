@@ -149,14 +149,26 @@ func (w *WeChat) readRefund(c *call) (refundOf, *refusal) {
 	if bad := decode(c.body, &q); bad != nil {
 		return refundOf{}, bad
 	}
-	if q.Amount.Currency != "CNY" {
-		return refundOf{}, badParam("amount/currency", q.Amount.Currency, "CNY only")
+	if money := w.currencyOf(q.OutTradeNo, q.TransactionID, c.now); q.Amount.Currency != money {
+		return refundOf{}, badParam("amount/currency", q.Amount.Currency, money+" only")
 	}
 	r := refundOf{
 		no: q.OutRefundNo, order: q.OutTradeNo, transaction: q.TransactionID,
 		amount: q.Amount.Refund, total: q.Amount.Total, params: canonical(q),
 	}
 	return r, r.check()
+}
+
+// currencyOf is the currency an order is refunded in.
+func (w *WeChat) currencyOf(no, transaction string, now time.Time) string {
+	o := w.book.orders[no]
+	if no == "" {
+		o = w.byTransaction(transaction, now)
+	}
+	if o == nil {
+		return cny
+	}
+	return o.terms.money()
 }
 
 func (q refundOf) check() *refusal {
@@ -212,7 +224,7 @@ func (w *WeChat) showRefund(r *refund) *refundView {
 		Channel: "ORIGINAL", Account: "支付用户零钱", CreateTime: rfc3339(r.created), Status: r.state, FundsAccount: "AVAILABLE",
 		Amount: refundAmount{
 			Total: total, Refund: r.amount, PayerTotal: total, PayerRefund: r.amount,
-			SettlementTotal: total, SettlementRefund: r.amount, Currency: "CNY",
+			SettlementTotal: total, SettlementRefund: r.amount, Currency: r.order.terms.money(),
 		},
 	}
 	if r.state == refundSuccess {

@@ -20,6 +20,7 @@ type outcome struct {
 	refund   *refundView
 	codeURL  string
 	reversed string // order number
+	ai       any    // an answer of the payment AI API
 }
 
 func refuse(status int, code string, number int64, message string) outcome {

@@ -34,7 +34,7 @@ func (w *WeChat) AddRule(r Rule) (Rule, error) {
 		if f == nil {
 			return r, fmt.Errorf("no fault %q", r.Fault)
 		}
-		if r.Op != "" && !slices.Contains(f.Ops, r.Op) {
+		if r.Op != "" && !slices.Contains(f.Ops, r.Op) && !(r.Op == opAIPayment && touches(f.Ops)) {
 			return r, fmt.Errorf("fault %q is for %v, not %q", r.Fault, f.Ops, r.Op)
 		}
 	}
@@ -74,7 +74,7 @@ func (w *WeChat) choose(c *call) {
 			r.OutTradeNo != "" && r.OutTradeNo != c.no,
 			r.Tail != nil && (*r.Tail != tail || c.total == 0),
 			r.Times > 0 && r.Used >= r.Times,
-			f != nil && !slices.Contains(f.Ops, c.op):
+			f != nil && !c.among(f.Ops):
 			continue
 		}
 		r.Used++
@@ -86,7 +86,7 @@ func (w *WeChat) choose(c *call) {
 		return
 	}
 	for _, f := range Faults() {
-		if f.Tail != tail || !slices.Contains(f.Amount, c.op) {
+		if f.Tail != tail || !c.among(f.Amount) {
 			continue
 		}
 		key := c.no + "\x00" + c.op
@@ -104,4 +104,9 @@ func (w *WeChat) fired(c *call) {
 		o := w.tally.of(c.no)
 		o.Faults = append(o.Faults, c.op+":"+c.fault.Name)
 	}
+}
+
+// touches tells whether an AI payment may stand for one of the operations.
+func touches(ops []string) bool {
+	return slices.Contains(ops, opNative) || slices.Contains(ops, opCodepay)
 }

@@ -191,7 +191,7 @@ func (c *Credentials) checkOrder(appid, mchid, description, no, attach string, a
 		return badParam("attach", attach, "at most 128 characters")
 	case a.Total < 1:
 		return badParam("amount/total", a.Total, "at least 1 fen")
-	case a.Currency != "" && a.Currency != "CNY":
+	case a.Currency != "" && a.Currency != cny:
 		return badParam("amount/currency", a.Currency, "CNY only")
 	}
 	return nil

@@ -44,6 +44,8 @@ type WeChat struct {
 	TimeScale float64
 	// PasswordLimit is the amount in fen above which a payer is asked for the password; 0 is 100000.
 	PasswordLimit int64
+	// AISecret is the merchant secret of the payment AI API's idempotency keys; without it no key verifies.
+	AISecret []byte
 
 	once    sync.Once
 	keysErr error
@@ -54,6 +56,7 @@ type WeChat struct {
 	rules rules
 	seen  map[string]time.Time // nonces of the last ten minutes
 	link  link
+	ai    aiBook
 }
 
 // book is what the provider remembers.
@@ -115,6 +118,7 @@ func (w *WeChat) lock() {
 			codes: map[string]*payerCode{}, urls: map[string]*order{},
 		}
 		w.tally = newTallies()
+		w.ai = newAIBook()
 		w.seen = map[string]time.Time{}
 		w.link.cut = make(chan struct{})
 	}

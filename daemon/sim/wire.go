@@ -145,6 +145,11 @@ func (w *WeChat) encode(c *call, out outcome) answer {
 		}
 	case out.refund != nil:
 		v = out.refund
+	case out.ai != nil:
+		v = out.ai
+		if out.accepted {
+			status = http.StatusAccepted
+		}
 	case out.codeURL != "":
 		v = map[string]string{"code_url": out.codeURL}
 	case out.reversed != "":
