@@ -25,23 +25,27 @@ var ErrSealed = errors.New("aipay: biometric vectors and their keys are not writ
 
 // Vector is what the API made of a payer's face. It can be compared, digested
 // under a key and wiped. Nothing prints it and nothing writes it: an encoder gets
-// an error and not silence, so that a record with a vector in it is noticed. The
-// numbers are behind a pointer because fmt prints an unexported field of
-// somebody's struct without asking its methods, and so that wiping one copy of a
-// Vector wipes all of them.
-type Vector struct {
-	_      [0]func() // not comparable: Similar and Audit are
-	hidden *hidden
-}
+// an error and not silence, so that a record with a vector in it is noticed.
+//
+// The numbers are behind a function. fmt prints an unexported field of somebody's
+// struct without asking its methods, and with a verb that does not fit it even
+// follows a pointer there; what a function holds neither fmt nor reflect can see.
+// Every copy of a Vector holds the same numbers, so wiping one wipes all.
+type Vector struct{ hidden func() *hidden }
 
 // hidden keeps the only copy of the numbers.
 type hidden struct{ values []float64 }
+
+func newVector(values []float64) Vector {
+	h := &hidden{values}
+	return Vector{func() *hidden { return h }}
+}
 
 func (v Vector) values() []float64 {
 	if v.hidden == nil {
 		return nil
 	}
-	return v.hidden.values
+	return v.hidden().values
 }
 
 // Dim is how many numbers there are, none in the zero Vector and after Zero.
@@ -50,8 +54,9 @@ func (v Vector) Dim() int { return len(v.values()) }
 // Zero wipes the numbers, in every copy.
 func (v Vector) Zero() {
 	if v.hidden != nil {
-		clear(v.hidden.values)
-		v.hidden.values = nil
+		h := v.hidden()
+		clear(h.values)
+		h.values = nil
 	}
 }
 
@@ -104,15 +109,15 @@ func Similar(a, b Vector) float64 {
 
 // Epoch is a key that the till rotates: when it is thrown away, no audit digest
 // made under it can be made again, not even by who has the vector.
-type Epoch struct{ key *[32]byte }
+type Epoch struct{ key func() []byte } // a function, for the reason of Vector
 
 // NewEpoch takes a copy of a random key of 32 bytes.
 func NewEpoch(key []byte) (Epoch, error) {
 	if len(key) != 32 {
 		return Epoch{}, fmt.Errorf("aipay: the key of an epoch has 32 bytes, not %d", len(key))
 	}
-	k := [32]byte(key)
-	return Epoch{&k}, nil
+	k := bytes.Clone(key)
+	return Epoch{func() []byte { return k }}, nil
 }
 
 func (e Epoch) String() string { return redacted }
@@ -133,7 +138,7 @@ func (v Vector) Audit(sessionToken []byte, epoch Epoch) string {
 	if v.Dim() == 0 || len(sessionToken) == 0 || epoch.key == nil {
 		return ""
 	}
-	key, err := hkdf.Key(sha256.New, sessionToken, epoch.key[:], "qrposd liveness audit", sha256.Size)
+	key, err := hkdf.Key(sha256.New, sessionToken, epoch.key(), "qrposd liveness audit", sha256.Size)
 	if err != nil {
 		return ""
 	}
@@ -155,7 +160,7 @@ func parseVector(raw []byte) (Vector, error) {
 	if len(raw) == 0 || raw[0] != '[' || n > maxDim {
 		return Vector{}, unknown("embedding is not a list of 1 to %d numbers", maxDim)
 	}
-	v := Vector{hidden: &hidden{make([]float64, 0, n)}}
+	values := make([]float64, 0, n)
 	for i := skipSpace(raw, 1); raw[i] != ']'; i = skipSpace(raw, i) {
 		if raw[i] == ',' {
 			i = skipSpace(raw, i+1)
@@ -164,19 +169,19 @@ func parseVector(raw []byte) (Vector, error) {
 		// A short string that does not escape is not copied to the heap, and the error
 		// of ParseFloat, which has the digits in it, is dropped.
 		if c := raw[i]; c != '-' && (c < '0' || c > '9') || end-i > 32 {
-			v.Zero()
+			clear(values)
 			return Vector{}, unknown("embedding has something else than numbers in it")
 		}
 		f, err := strconv.ParseFloat(string(raw[i:end]), 64)
 		if err != nil || math.IsInf(f, 0) {
-			v.Zero()
+			clear(values)
 			return Vector{}, unknown("embedding has a number out of range")
 		}
-		v.hidden.values = append(v.hidden.values, f)
+		values = append(values, f)
 		i = end
 	}
-	if v.Dim() == 0 {
+	if len(values) == 0 {
 		return Vector{}, unknown("embedding is empty")
 	}
-	return v, nil
+	return newVector(values), nil
 }

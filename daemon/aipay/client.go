@@ -1,0 +1,187 @@
+package aipay
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"slices"
+	"time"
+
+	"qrposd/daemon/wechat"
+	"qrposd/rules/explain"
+	"qrposd/rules/money"
+	"qrposd/rules/sale"
+)
+
+// Options are what a client needs besides its configuration.
+type Options struct {
+	AppID, MchID string
+	Device       string                 // fingerprint hash of this machine
+	Intent       func(sale.Sale) Intent // what the merchant's classifier takes a sale for
+	QRLife       time.Duration          // how long a QR code can be paid
+	Log          *slog.Logger
+}
+
+// Client takes the steps of sales: payments are created through the AI API, all
+// other steps through WeChat Pay's plain one. It is safe for concurrent use.
+type Client struct {
+	conf Config
+	opts Options
+	api  *wechat.Client
+}
+
+// Open makes a client over the signed transport of api. It needs no network.
+func Open(conf Config, api *wechat.Client, o Options) (*Client, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Client{conf, o, api}
+	if err := conf.Validate(); err != nil {
+		return nil, err
+	}
+	// What no payment could be built without is missed now and not at the counter.
+	_, err := NewContext(session(sale.Sale{Flow: sale.Merchant, Amount: money.Money{Minor: 1, Currency: "CNY"}, BegunWall: time.Now()}, time.Now()), o.Device, c.intent(sale.Sale{}))
+	return c, err
+}
+
+func (c *Client) intent(s sale.Sale) Intent {
+	if c.opts.Intent == nil {
+		return Intent{}
+	}
+	return c.opts.Intent(s)
+}
+
+// Prepare fixes the request of a step, without sending anything.
+func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale.Request, error) {
+	plain, err := c.api.Prepare(step, s, code) // it refuses what either API would refuse
+	creates := step.Do == sale.Order || step.Do == sale.Charge
+	if err != nil || !creates || s.Rerouted && c.conf.Fallback == Plain {
+		return plain, err
+	}
+	ctx, err := NewContext(session(s, time.Now()), c.opts.Device, c.intent(s))
+	if err != nil {
+		return sale.Request{}, err
+	}
+	r, err := NewPayment(ctx, c.payment(step, s, code), time.Now())
+	return r.Fixed(), err
+}
+
+// Do sends a prepared request and says what was heard. It never fails: no answer
+// is the fact [sale.Unclear].
+func (c *Client) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
+	switch {
+	case req.Path == PathPayments:
+		return c.pay(ctx, step, s, req)
+	case step.Do == sale.Query && len(s.Attempts) > 0 && keyed(s, step):
+		return c.query(ctx, step, s, req)
+	}
+	return c.api.Do(ctx, step, s, req)
+}
+
+func keyed(s sale.Sale, step sale.Step) bool {
+	a := s.Attempt(step.OrderNo)
+	return a != nil && a.Key != ""
+}
+
+// pay sends a payment under the key that is on record for it.
+func (c *Client) pay(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
+	began := time.Now()
+	if !keyed(s, step) {
+		// A key that is not on disk would be another one after a power cut, and
+		// then one sale is two payments.
+		return about(step, sale.Event{Kind: sale.Unclear, Why: &whyNoKey})
+	}
+	a := c.api.CallUnder(ctx, req, s.Attempt(step.OrderNo).Key)
+	ev, said := c.api.Hear(step, s, req, a)
+	if a.Good() {
+		ev, said = c.hear(ctx, step, s, a.Body)
+	}
+	level := slog.LevelInfo
+	if ev.Kind == sale.Unclear {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("op", string(step.Do)), slog.String("order", step.OrderNo), slog.String("host", a.Host),
+		slog.Int64("ms", time.Since(began).Milliseconds()), slog.Int("status", a.Status), slog.String("heard", string(ev.Kind)), slog.String("said", said),
+	}
+	if ev.Why != nil {
+		attrs = append(attrs, slog.String("why", ev.Why.Code))
+	}
+	for _, err := range []error{a.Lost, a.Unverified} {
+		if err != nil {
+			attrs = append(attrs, slog.String("err", err.Error()))
+		}
+	}
+	c.opts.Log.LogAttrs(ctx, level, "ai payment", attrs...)
+	return about(step, ev)
+}
+
+// query asks about a payment. The answer to a paid one carries what the
+// reconciliation model thinks of it: a mismatch is for the owner to look at and
+// changes nothing in the books.
+func (c *Client) query(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
+	a := c.api.CallUnder(ctx, req, "")
+	ev, said := c.api.Hear(step, s, req, a)
+	level := slog.LevelDebug
+	if ev.Kind == sale.Unclear {
+		level = slog.LevelWarn
+	}
+	c.opts.Log.Log(ctx, level, "ai payment", "op", step.Do, "order", step.OrderNo, "host", a.Host, "status", a.Status, "heard", ev.Kind, "said", said)
+	if ev.Kind == sale.Received {
+		if r, err := ReadReconciliation(a.Body, step.OrderNo); err == nil && r != nil && r.Verdict == Mismatch {
+			c.opts.Log.Error("the reconciliation model disagrees with a payment: somebody should look at it", "order", step.OrderNo, "model", r.Model)
+		}
+	}
+	return about(step, ev)
+}
+
+// ask queries an order at once, for an answer that did not say all.
+func (c *Client) ask(ctx context.Context, step sale.Step, s sale.Sale) sale.Event {
+	step.Do = sale.Query
+	req, err := c.api.Prepare(step, s, sale.PayerCode{})
+	if err != nil {
+		return sale.Event{Kind: sale.Unclear, Why: &whyUnread}
+	}
+	return c.query(ctx, step, s, req)
+}
+
+func about(step sale.Step, ev sale.Event) sale.Event {
+	ev.OrderNo, ev.RefundNo = step.OrderNo, step.RefundNo
+	return ev
+}
+
+// session is how the sale was rung up, as far as its record tells. It is named by
+// a digest of the sale's own key, which is random and names nobody.
+func session(s sale.Sale, now time.Time) Session {
+	sum := sha256.Sum256([]byte("session\x00" + s.Key))
+	list := []Interaction{{Keypad, s.BegunWall}}
+	for i := range s.Attempts {
+		list = append(list, Interaction{Attempt, s.BegunWall.Add(s.Attempts[i].Sent.Sub(s.Begun))})
+	}
+	if s.Flow == sale.Payer {
+		list = append(list, Interaction{Scan, now})
+	}
+	return Session{
+		ID: hex.EncodeToString(sum[:16]), Flow: s.Flow, Amount: s.Amount, Started: s.BegunWall, Interactions: append(list, Interaction{Pay, now}),
+	}
+}
+
+// payment is what is asked for. After a model was mistaken the other one is asked.
+func (c *Client) payment(step sale.Step, s sale.Sale, code sale.PayerCode) Payment {
+	model := c.conf.PreAuthorization
+	if s.Rerouted {
+		model = c.conf.Fallback
+	}
+	return Payment{
+		AppID: c.opts.AppID, MchID: c.opts.MchID, OrderNo: step.OrderNo, Description: s.Description, Code: code, Amount: s.Amount,
+		Chain: Chain{model, time.Duration(c.conf.TimeoutMS) * time.Millisecond, c.conf.Reconciliation},
+	}
+}
+
+// sent is what an explanation can rightly speak of.
+func (c *Client) sent(step sale.Step, s sale.Sale) explain.Sent {
+	in := c.intent(s)
+	names := []string{step.OrderNo, s.Description, c.conf.PreAuthorization, c.conf.Fallback, c.conf.Reconciliation, in.Label, in.Classifier}
+	return explain.Sent{Amounts: []money.Money{s.Amount}, Names: slices.DeleteFunc(names, func(n string) bool { return n == "" })}
+}
