@@ -1,0 +1,150 @@
+package explain
+
+// cue is a group of phrases that speak for a cause. "a~b" is a and later b in one
+// clause, a star lets a word go on.
+type cue struct {
+	cause   Cause
+	weight  int
+	advice  Advice
+	phrases []string
+}
+
+// cues vote. 3 settles a cause alone, 2 makes one that is not sure, 1 only names
+// the subject and needs company, 4 is an invention whatever else is said.
+var cues = []cue{
+	// The payer's money.
+	{User, 3, TopUp, []string{
+		"insufficient~fund*", "insufficient~balance", "fund*~insufficient", "balance~insufficient", "not enough~balance",
+		"not enough~money", "not enough~fund*", "short of fund*", "balance~too low", "low~balance", "not have enough",
+		"not sufficient~balance", "overdrawn", "lacks~fund*", "余额不足", "余额~不够", "零钱~不足", "钱不够", "额度~不够", "资金不足", "存款不足", "余额~低",
+		"余额过低", "余额~不足",
+	}},
+	{User, 2, TopUp, []string{
+		"top up", "cannot cover", "holds~less", "too little", "充值",
+	}},
+	// The payer's card and account.
+	{User, 3, OtherCard, []string{
+		"card~expired", "card~declined", "card~rejected", "declined~card", "refused~card", "card~not support", "card~cannot be used",
+		"limit~card", "bank~card", "card~blocked", "card~not accepted", "card~invalid", "card~frozen", "lost or stolen", "卡~过期",
+		"卡~失效", "卡~不支持", "发卡行~拒绝", "卡~限额", "卡~冻结", "卡~挂失", "银行~拒绝", "卡~无效",
+	}},
+	{User, 2, OtherCard, []string{
+		"another card", "different card", "issuer", "issuing bank", "customer's~card", "payer's~card", "cardholder*", "credit line",
+		"换卡", "换一张卡", "更换~卡",
+	}},
+	{User, 3, OtherWay, []string{
+		"payer~limit", "customer~own limit", "customer's~limit", "wallet~limit", "wallet~quota", "account~real-name", "payer~frozen",
+		"spending limit", "account~frozen", "daily limit~account", "付款人~限额", "实名", "用户~限额", "顾客~限额", "账户~冻结",
+	}},
+	{User, 2, OtherWay, []string{
+		"another method", "another way to pay", "another payment method", "更换支付方式", "其他支付方式",
+	}},
+	// The payer's code.
+	{User, 3, RefreshCode, []string{
+		"code~expired", "barcode~expired", "code~no longer valid", "code~malformed", "code~stale", "code~invalid",
+		"code~already used", "code~cannot be read", "refresh~code", "code~timed out", "code~used", "scan~again", "scan~new code",
+		"new code", "screenshot", "code~unreadable", "码~过期", "码~失效", "码无效", "码~已被使用", "重新扫码", "重新出示", "码~不正确", "码~超时",
+	}},
+	{User, 2, RefreshCode, []string{
+		"refresh", "rescan", "payment code", "刷新",
+	}},
+	// The payer's password and wish.
+	{User, 3, Password, []string{
+		"wrong~password", "incorrect~password", "password~incorrect", "incorrect pin", "enter~password", "type~password",
+		"key in~password", "password required", "password~wrong", "pin~wrong", "wrong pin", "confirm~password", "password~needed",
+		"密码错误", "输入~密码", "密码~错误", "密码不正确", "未输入",
+	}},
+	{User, 2, Password, []string{
+		"payment password",
+	}},
+	{User, 3, TryAgain, []string{
+		"customer~cancel*", "payer~cancel*", "user~cancel*", "cancel*~by the payer", "customer~aborted", "customer~closed",
+		"customer declined", "payer declined", "dismissed", "not confirm", "abandon*", "backed out", "gave up", "customer rejected",
+		"payer rejected", "user declined", "payer aborted", "user aborted", "cancelled by the customer", "用户取消", "顾客取消",
+		"付款人取消", "用户未确认", "用户~关闭", "放弃", "取消了支付", "取消付款", "取消支付", "拒绝付款", "中止支付", "退出支付", "顾客~关闭", "未确认", "超时未支付",
+	}},
+	{User, 2, TryAgain, []string{
+		"pressed cancel", "prompt~run out",
+	}},
+	{User, 1, None, []string{
+		"payer", "customer", "shopper", "buyer", "wallet", "cardholder", "password", "card", "付款人", "用户", "顾客", "银行卡",
+	}},
+	// Risk.
+	{Policy, 3, AskManager, []string{
+		"risk score", "fraud", "anti-fraud", "risk control", "risk engine", "risk~too high", "risk~high", "anomal*", "suspicious",
+		"too many payments", "confidence~below", "confidence too low", "blocklist*", "banned", "high-risk", "risk level",
+		"risk model", "risk assessment", "score~exceed*", "score~above", "score~too high", "score~over", "rate limit",
+		"too many attempts", "too frequent*", "suspended", "out of pattern", "location~denied", "风控", "风险评分", "风险分", "欺诈",
+		"黑名单", "频率过高", "置信度~低于", "高风险", "可疑", "频繁", "评分过高", "置信度~过低", "触发~策略", "策略~拒绝", "策略~拦截", "风险~拒绝", "风险过高", "超过~阈值",
+		"风险评估~高",
+	}},
+	{Policy, 1, None, []string{
+		"risk", "风险",
+	}},
+	{Policy, 2, AskManager, []string{
+		"threshold*", "fingerprint*", "abnormal", "unusual", "velocity", "deny list", "blacklist*", "blocked by", "阈值",
+		"异常~拒绝", "指纹",
+	}},
+	// Policies, limits and permissions.
+	{Policy, 3, AskManager, []string{
+		"by~policy", "policy~require*", "policy~refuse*", "security policy", "violate*~policy", "complian*", "sanction*",
+		"regulation*", "money-laundering", "merchant~not permitted", "merchant~restricted", "merchant~may not",
+		"not enabled~merchant", "limit~merchant", "merchant~limit", "limit~platform", "platform~limit", "manual~review",
+		"manual approval", "approval~manager", "manager~approval", "context~incomplete", "forbidden~policy", "not authorized",
+		"not authorised", "held~review", "held for", "on hold", "know your customer", "kyc", "aml", "embargo*", "unlicensed",
+		"outside~hours", "merchant~suspended", "merchant~blocked", "merchant's~limit", "shop's~limit", "owner~approv*",
+		"manager~approv*", "manager must", "supervisor", "restricted~category", "category~not", "system policy", "risk policy",
+		"policy~block*", "policy~reject*", "policy~minimum", "policy~limit", "violat*~rule*", "合规", "反洗钱", "平台~限额", "平台~上限",
+		"平台~限制", "平台~规则", "商户~限制", "商户~上限", "商户无权限", "商户未开通", "审批", "店长", "人工审核", "人工复核", "上下文不完整", "违规", "违反", "禁止", "监管", "审查",
+		"受限", "不允许", "不予受理", "系统策略", "安全策略", "平台规则", "无权限", "未开通", "未授权", "经理", "营业时间", "交易规则",
+	}},
+	{Policy, 1, None, []string{
+		"policy", "策略",
+	}},
+	{Policy, 2, AskManager, []string{
+		"single-transaction limit", "not allowed", "prohibited", "rule", "rules", "policy:", "policy asks", "policy allows",
+		"restricted", "forbidden", "blocked", "denies", "denied by", "命中规则", "策略:", "类目", "拦截",
+	}},
+	// Liveness.
+	{Policy, 4, VerifyFace, []string{
+		"liveness", "selfie", "face~verification", "人脸", "活体",
+	}},
+	// Claims that contradict the error they come in.
+	{Hallucination, 4, None, []string{
+		"payment~succeeded", "payment~successful*", "payment~success", "transaction~successful*", "completed successfully",
+		"successfully paid", "successful payment", "been paid", "already paid", "is paid", "as paid", "was charged", "been charged",
+		"charged twice", "is approved", "paid in full", "payment is complete", "payment complete", "payment went through",
+		"fund* received", "settled", "successfully charged", "支付成功", "付款成功", "交易成功", "已支付", "已付款", "扣款成功", "完成扣款", "已收款", "已到账",
+		"付款完成", "支付完成", "已完成支付", "已扣款",
+	}},
+	// Orders to the reader.
+	{Hallucination, 4, None, []string{
+		"ignore", "disregard", "forget~above", "override", "previous instruction*", "set~paid", "set~success", "mark~paid",
+		"respond~with", "you must", "approve this", "approve every*", "approve all", "accept all", "the goods", "treat~as", "act as",
+		"pretend", "new policy is", "respond only", "reply only", "return success", "system prompt", "developer mode", "status=*",
+		"change~status", "set state", "set status", "hand over", "忽略", "指令", "状态~成功", "标记为", "批准所有", "放行", "交付商品", "无视", "改为",
+		"假装", "请批准", "请将", "你是", "您是", "请返回", "直接返回", "作废",
+	}},
+	// Models about themselves.
+	{Hallucination, 4, None, []string{
+		"language model", "contradict*", "inconsistent", "hallucinat*", "made up", "invented", "fabricat*", "not in the request",
+		"schema", "models disagree", "nonexistent", "no such rule", "not exist", "as an ai", "i am an ai", "i cannot", "i assume",
+		"i imagine", "i think", "disagree*", "invalid json", "malformed output", "malformed json", "not match the request",
+		"differs from the request", "mismatch~request", "not sent", "not match~schema", "自相矛盾", "幻觉", "编造", "与请求不一致",
+		"人工智能模型", "捏造", "虚构", "矛盾", "与事实不符", "与请求不符", "不存在的规则", "语言模型",
+	}},
+}
+
+// doubts make a text one that does not know itself, or that cannot be checked.
+var doubts = []string{
+	"may be that", "either", "possibly", "perhaps", "maybe", "might", "unclear", "whether", "not determine", "not think",
+	"do not know", "unknown", "not sure", "不确定", "或许", "也许", "可能是", "无法确定", "未知", "不知",
+	"hundred*", "thousand*", "million*", "dozen*", // figures in words cannot be checked
+	"一元", "二元", "两元", "三元", "四元", "五元", "六元", "七元", "八元", "九元", "十元", "百元", "千元", "亿元", "折",
+}
+
+// denials before a phrase turn it off; in Chinese they stand right before it.
+var (
+	denials    = []string{"not", "no", "never", "neither", "nor", "without", "cannot find"}
+	hanDenials = []string{"不是", "并非", "没有", "并不", "未", "既不", "也不", "不存在", "不能", "无法"}
+)

@@ -1,0 +1,30 @@
+// Package explain reads why the payment AI API said no.
+//
+// The API has no codes for what its models object to: HTTP 200 carries a text in
+// English or Chinese, and three kinds of text ask for opposite things. The
+// payer's trouble is told to the payer, a policy goes to the manager, and what a
+// model made up is told to nobody but asked of another model. Telling a payer
+// "your balance is too low" because a model imagined it is the error to avoid,
+// so the reader is built to say Unknown.
+//
+// The strongest sign of an invention is a citation: an amount, currency, rate,
+// percentage, rule or item that the request did not hold. That check comes before
+// all words, and no wording can outvote it. What the API says about its own
+// scores, thresholds and limits is its to say and is only checked for sense (0.12
+// does not exceed 0.85). A text that claims success or gives orders contradicts
+// the error that it came in and counts as an invention too: there is no cause
+// that means paid, so nothing written here can settle a sale.
+//
+// After that a small table of weighted phrases votes. A denied phrase does not
+// count, a doubtful text or a close vote is Unknown.
+//
+// Explanations may quote names, numbers and codes of people. Words is the only
+// form in which one may leave for a model: words of a closed list, without a
+// digit, in order.
+//
+// Rejected: regular expressions (their backlog of special cases reads worse than
+// a table, and a linear scan is bounded by its look), a trained model (a table of
+// phrases can be argued with line by line; a matrix cannot, and it would need the
+// room of the whole package in weights), and counting words alone (it cannot tell
+// "not insufficient" from "insufficient").
+package explain
