@@ -141,7 +141,7 @@ func (c *citation) names(clause string, sent *Sent) {
 }
 
 // quotes checks what stands between quotation marks, unless it is a phrase of the
-// trade: "insufficient balance" quotes an error, not an item.
+// trade or somebody's answer: "insufficient balance" quotes an error, not an item.
 func (c *citation) quotes(s string, sent *Sent) {
 	for i := 1; i < len(s)-1; i++ {
 		mark := s[i]
@@ -153,7 +153,7 @@ func (c *citation) quotes(s string, sent *Sent) {
 			continue
 		}
 		inner := s[i+1 : i+1+length]
-		if length > 0 && length <= 60 && !named(inner, sent) && !familiar(inner) {
+		if length > 0 && length <= 60 && !named(inner, sent) && !familiar(inner) && !has(s[max(0, i-14):i], speech) {
 			c.add(inner)
 		}
 		i += length + 1

@@ -41,6 +41,9 @@ type example struct {
 
 // half is where the line with this id belongs: nobody chose it.
 func half(id string) string {
+	if strings.HasPrefix(id, "l") {
+		return "late"
+	}
 	h := fnv.New32a()
 	h.Write([]byte(id))
 	if h.Sum32()>>8&1 == 1 {
@@ -130,7 +133,7 @@ func (s *score) macroF1() float64 {
 // phrase was written for.
 func TestCorpus(t *testing.T) {
 	all := corpus(t)
-	for _, half := range []string{"tune", "held"} {
+	for _, half := range []string{"tune", "held", "late"} {
 		var s score
 		n, told := 0, 0
 		for _, e := range all {
@@ -140,7 +143,7 @@ func TestCorpus(t *testing.T) {
 			n++
 			f := Read(e.text, e.sent)
 			s.as[e.class][f.Cause]++
-			if f.Cause != e.class && half == "tune" {
+			if f.Cause != e.class && half != "held" {
 				t.Logf("%s %q: read as %s, is %s (%v)", e.id, e.text, f.Cause, e.class, f.Foreign)
 			}
 			blamed := f.Cause == User || f.Cause == Policy

@@ -16,7 +16,9 @@ var cues = []cue{
 	{User, 3, TopUp, []string{
 		"insufficient~fund*", "insufficient~balance", "fund*~insufficient", "balance~insufficient", "not enough~balance",
 		"not enough~money", "not enough~fund*", "short of fund*", "balance~too low", "low~balance", "not have enough",
-		"not sufficient~balance", "overdrawn", "lacks~fund*", "余额不足", "余额~不够", "零钱~不足", "钱不够", "额度~不够", "资金不足", "存款不足", "余额~低",
+		"not sufficient~balance", "overdrawn",
+		"does not cover~wallet", "balance~not cover", "wallet~not cover", "not enough left", "ran out of money", "nothing left", "余额为零", "不够支付", "不够付", "没钱",
+		"lacks~fund*", "余额不足", "余额~不够", "零钱~不足", "钱不够", "额度~不够", "资金不足", "存款不足", "余额~低",
 		"余额过低", "余额~不足",
 	}},
 	{User, 2, TopUp, []string{
@@ -25,7 +27,9 @@ var cues = []cue{
 	// The payer's card and account.
 	{User, 3, OtherCard, []string{
 		"card~expired", "card~declined", "card~rejected", "declined~card", "refused~card", "card~not support", "card~cannot be used",
-		"limit~card", "bank~card", "card~blocked", "card~not accepted", "card~invalid", "card~frozen", "lost or stolen", "卡~过期",
+		"limit~card", "bank~card", "card~blocked", "card~not accepted", "card~invalid", "card~frozen", "lost or stolen",
+		"card~not enabled", "card~not activated", "reported lost", "reported stolen", "card~suspended", "bank~refused", "bank~declined", "bank~rejected", "card~closed", "do not honor", "issuer~declined", "issuer~refused", "卡~未开通", "卡~注销", "卡~停用", "付款银行",
+		"卡~过期",
 		"卡~失效", "卡~不支持", "发卡行~拒绝", "卡~限额", "卡~冻结", "卡~挂失", "银行~拒绝", "卡~无效",
 	}},
 	{User, 2, OtherCard, []string{
@@ -34,7 +38,9 @@ var cues = []cue{
 	}},
 	{User, 3, OtherWay, []string{
 		"payer~limit", "customer~own limit", "customer's~limit", "wallet~limit", "wallet~quota", "account~real-name", "payer~frozen",
-		"spending limit", "account~frozen", "daily limit~account", "付款人~限额", "实名", "用户~限额", "顾客~限额", "账户~冻结",
+		"spending limit", "account~frozen", "daily limit~account",
+		"identity~not been verified", "identity~not verified", "account~suspended", "account~locked", "wallet~frozen", "账户~锁定", "身份~未", "账号~异常",
+		"付款人~限额", "实名", "用户~限额", "顾客~限额", "账户~冻结",
 	}},
 	{User, 2, OtherWay, []string{
 		"another method", "another way to pay", "another payment method", "更换支付方式", "其他支付方式",
@@ -42,7 +48,9 @@ var cues = []cue{
 	// The payer's code.
 	{User, 3, RefreshCode, []string{
 		"code~expired", "barcode~expired", "code~no longer valid", "code~malformed", "code~stale", "code~invalid",
-		"code~already used", "code~cannot be read", "refresh~code", "code~timed out", "code~used", "scan~again", "scan~new code",
+		"code~already used", "code~cannot be read", "refresh~code", "code~timed out",
+		"code~too old", "code~outdated", "code~again", "qr~yesterday", "open~payment page", "barcode~used", "barcode~invalid", "qr~expired", "码~有效期", "码~无法识别", "码~重复使用", "出示新", "再次出示",
+		"code~used", "scan~again", "scan~new code",
 		"new code", "screenshot", "code~unreadable", "码~过期", "码~失效", "码无效", "码~已被使用", "重新扫码", "重新出示", "码~不正确", "码~超时",
 	}},
 	{User, 2, RefreshCode, []string{
@@ -51,7 +59,9 @@ var cues = []cue{
 	// The payer's password and wish.
 	{User, 3, Password, []string{
 		"wrong~password", "incorrect~password", "password~incorrect", "incorrect pin", "enter~password", "type~password",
-		"key in~password", "password required", "password~wrong", "pin~wrong", "wrong pin", "confirm~password", "password~needed",
+		"key in~password", "password required", "password~wrong", "pin~wrong", "wrong pin",
+		"not set~password", "no payment password", "passcode", "pin~incorrect", "password~incorrectly", "mistyped", "password~locked", "password~failed", "password~missing", "设置~密码", "密码~不对", "密码~锁定", "输错", "验证密码",
+		"confirm~password", "password~needed",
 		"密码错误", "输入~密码", "密码~错误", "密码不正确", "未输入",
 	}},
 	{User, 2, Password, []string{
@@ -59,7 +69,9 @@ var cues = []cue{
 	}},
 	{User, 3, TryAgain, []string{
 		"customer~cancel*", "payer~cancel*", "user~cancel*", "cancel*~by the payer", "customer~aborted", "customer~closed",
-		"customer declined", "payer declined", "dismissed", "not confirm", "abandon*", "backed out", "gave up", "customer rejected",
+		"customer declined", "payer declined", "dismissed", "not confirm", "abandon*",
+		"clicked cancel", "tapped cancel", "hit cancel", "called off", "changed~mind", "walked away", "left~payment page", "did not finish", "guest~cancel*", "shopper~cancel*", "buyer~cancel*", "点击~取消", "顾客~取消", "客户~取消", "用户~取消", "付款人~取消", "买家~取消", "主动取消", "终止了支付",
+		"backed out", "gave up", "customer rejected",
 		"payer rejected", "user declined", "payer aborted", "user aborted", "cancelled by the customer", "用户取消", "顾客取消",
 		"付款人取消", "用户未确认", "用户~关闭", "放弃", "取消了支付", "取消付款", "取消支付", "拒绝付款", "中止支付", "退出支付", "顾客~关闭", "未确认", "超时未支付",
 	}},
@@ -72,7 +84,9 @@ var cues = []cue{
 	// Risk.
 	{Policy, 3, AskManager, []string{
 		"risk score", "fraud", "anti-fraud", "risk control", "risk engine", "risk~too high", "risk~high", "anomal*", "suspicious",
-		"too many payments", "confidence~below", "confidence too low", "blocklist*", "banned", "high-risk", "risk level",
+		"too many payments", "confidence~below", "confidence too low", "blocklist*",
+		"flagged", "likelihood of fraud", "out of character", "session~deviat*", "embedding~deviat*", "behaviour~deviat*", "behavior~deviat*", "pattern~deviat*", "tampered", "emulator", "proxy", "scoring", "风险较高", "风险~较高", "风险等级", "多次支付", "短时间~多次", "可疑~拒绝", "行为~异常", "环境~异常",
+		"banned", "high-risk", "risk level",
 		"risk model", "risk assessment", "score~exceed*", "score~above", "score~too high", "score~over", "rate limit",
 		"too many attempts", "too frequent*", "suspended", "out of pattern", "location~denied", "风控", "风险评分", "风险分", "欺诈",
 		"黑名单", "频率过高", "置信度~低于", "高风险", "可疑", "频繁", "评分过高", "置信度~过低", "触发~策略", "策略~拒绝", "策略~拦截", "风险~拒绝", "风险过高", "超过~阈值",
@@ -91,7 +105,9 @@ var cues = []cue{
 		"regulation*", "money-laundering", "merchant~not permitted", "merchant~restricted", "merchant~may not",
 		"not enabled~merchant", "limit~merchant", "merchant~limit", "limit~platform", "platform~limit", "manual~review",
 		"manual approval", "approval~manager", "manager~approval", "context~incomplete", "forbidden~policy", "not authorized",
-		"not authorised", "held~review", "held for", "on hold", "know your customer", "kyc", "aml", "embargo*", "unlicensed",
+		"not authorised", "held~review", "held for", "on hold", "know your customer", "kyc", "aml", "embargo*",
+		"second person", "sign off", "four eyes", "onboarding", "not certified", "disabled by", "disabled until", "currency control*", "capital control*", "inspection", "owner's settings", "not enabled~shop", "not enabled~terminal", "not open~merchant", "shop~not permitted", "terminal~not permitted", "licence", "license", "age restriction*", "trading hours", "opening hours", "category~not enabled", "supervisor~approv*", "单笔~上限", "单笔~限额", "商户~限额", "商户~冻结", "商户~资质", "管理员~审批", "授权~店",
+		"unlicensed",
 		"outside~hours", "merchant~suspended", "merchant~blocked", "merchant's~limit", "shop's~limit", "owner~approv*",
 		"manager~approv*", "manager must", "supervisor", "restricted~category", "category~not", "system policy", "risk policy",
 		"policy~block*", "policy~reject*", "policy~minimum", "policy~limit", "violat*~rule*", "合规", "反洗钱", "平台~限额", "平台~上限",
@@ -102,12 +118,16 @@ var cues = []cue{
 		"policy", "策略",
 	}},
 	{Policy, 2, AskManager, []string{
-		"single-transaction limit", "not allowed", "prohibited", "rule", "rules", "policy:", "policy asks", "policy allows",
+		"single-transaction limit", "not allowed", "prohibited", "rule", "rules", "policy:", "policy asks",
+		"not allow", "not allowed by", "rules~not allow", "limit reached", "limits reached", "exceed*~limit", "exceed*~quota", "over the limit", "上限", "限制",
+		"policy allows",
 		"restricted", "forbidden", "blocked", "denies", "denied by", "命中规则", "策略:", "类目", "拦截",
 	}},
 	// Liveness.
 	{Policy, 4, VerifyFace, []string{
-		"liveness", "selfie", "face~verification", "人脸", "活体",
+		"liveness",
+		"proof of life", "video check", "facial", "刷脸", "自拍", "真人",
+		"selfie", "face~verification", "人脸", "活体",
 	}},
 	// Claims that contradict the error they come in.
 	{Hallucination, 4, None, []string{
@@ -122,6 +142,8 @@ var cues = []cue{
 		"ignore", "disregard", "forget~above", "override", "previous instruction*", "set~paid", "set~success", "mark~paid",
 		"respond~with", "you must", "approve this", "approve every*", "approve all", "accept all", "the goods", "treat~as", "act as",
 		"pretend", "new policy is", "respond only", "reply only", "return success", "system prompt", "developer mode", "status=*",
+		"treat~settled", "treat~paid", "open the drawer", "consider~paid", "直接交货", "视为~成功", "视为~完成", "当作~成功", "放货",
+
 		"change~status", "set state", "set status", "hand over", "忽略", "指令", "状态~成功", "标记为", "批准所有", "放行", "交付商品", "无视", "改为",
 		"假装", "请批准", "请将", "你是", "您是", "请返回", "直接返回", "作废",
 	}},
@@ -129,7 +151,9 @@ var cues = []cue{
 	{Hallucination, 4, None, []string{
 		"language model", "contradict*", "inconsistent", "hallucinat*", "made up", "invented", "fabricat*", "not in the request",
 		"schema", "models disagree", "nonexistent", "no such rule", "not exist", "as an ai", "i am an ai", "i cannot", "i assume",
-		"i imagine", "i think", "disagree*", "invalid json", "malformed output", "malformed json", "not match the request",
+		"i imagine",
+		"i can't", "i'm sorry", "i am sorry", "sorry, i", "dear assistant", "as a helpful", "i do not have access", "my training",
+		"i think", "disagree*", "invalid json", "malformed output", "malformed json", "not match the request",
 		"differs from the request", "mismatch~request", "not sent", "not match~schema", "自相矛盾", "幻觉", "编造", "与请求不一致",
 		"人工智能模型", "捏造", "虚构", "矛盾", "与事实不符", "与请求不符", "不存在的规则", "语言模型",
 	}},
@@ -139,6 +163,8 @@ var cues = []cue{
 var doubts = []string{
 	"may be that", "either", "possibly", "perhaps", "maybe", "might", "unclear", "whether", "not determine", "not think",
 	"do not know", "unknown", "not sure", "不确定", "或许", "也许", "可能是", "无法确定", "未知", "不知",
+	"unavailable", "overloaded", "was down", "is down", "service timed out", "model timed out", "out of service", "could not reach", "not answer", "did not respond",
+	"不可用", "维护", "无响应", "未响应", "故障", "宕机", // who is not there has not judged
 	"hundred*", "thousand*", "million*", "dozen*", // figures in words cannot be checked
 	"一元", "二元", "两元", "三元", "四元", "五元", "六元", "七元", "八元", "九元", "十元", "百元", "千元", "亿元", "折",
 }

@@ -114,3 +114,6 @@ var heads = []string{
 	"rule", "rules", "rule id", "item", "model", "label", "coupon", "voucher", "sku", "product", "classifier", "intent",
 	"规则", "商品", "模型", "优惠券", "标签", "意图",
 }
+
+// speech before a quotation makes it what a bank or a page said.
+var speech = []string{"returned", "said", "says", "answered", "replied", "error", "message", "reason", "返回", "提示", "显示"}
