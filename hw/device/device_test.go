@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // tree is a root directory: names of files and what is in them, or of links and
@@ -27,7 +28,20 @@ func (tr tree) without(prefix string) tree {
 	return rest
 }
 
-func (tr tree) root(t testing.TB) fs.FS {
+// root keeps the tree in memory, onDisk in files.
+func (tr tree) root() fs.FS {
+	root := fstest.MapFS{}
+	for name, text := range tr {
+		file := &fstest.MapFile{Data: []byte(text), Mode: 0o444}
+		if target, link := strings.CutPrefix(text, "-> "); link {
+			file = &fstest.MapFile{Data: []byte(target), Mode: 0o777 | fs.ModeSymlink}
+		}
+		root[name] = file
+	}
+	return root
+}
+
+func (tr tree) onDisk(t testing.TB) fs.FS {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range tr {
@@ -111,7 +125,7 @@ func placeholderPC() tree {
 
 func identify(t testing.TB, tr tree, sources ...string) ID {
 	t.Helper()
-	id, err := Fingerprint(tr.root(t), []byte("secret"), sources)
+	id, err := Fingerprint(tr.root(), []byte("secret"), sources)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,8 +153,12 @@ func TestSources(t *testing.T) {
 		{"random address", placeholderPC().with(nic("eth1", usbAddress, "1", "usb1/1-1")), []string{"/sys/class/net/eth0/address"}},
 		{"address set", placeholderPC().with(nic("eth1", usbAddress, "3", "usb1/1-1")), []string{"/sys/class/net/eth0/address"}},
 	} {
-		if got := identify(t, x.tree).Sources(); !slices.Equal(got, x.want) {
+		id := identify(t, x.tree)
+		if got := id.Sources(); !slices.Equal(got, x.want) {
 			t.Errorf("%s: %v, want %v", x.name, got, x.want)
+		}
+		if real, err := Fingerprint(x.tree.onDisk(t), []byte("secret"), nil); err != nil || real.Hash() != id.Hash() {
+			t.Errorf("%s: on a disk %v, %v", x.name, real.Sources(), err)
 		}
 	}
 }
@@ -201,7 +219,7 @@ func TestIdentityDiffers(t *testing.T) {
 		}
 		seen[hash] = name
 	}
-	other, err := Fingerprint(pc().root(t), []byte("other secret"), nil)
+	other, err := Fingerprint(pc().root(), []byte("other secret"), nil)
 	if _, ok := seen[other.Hash()]; ok || err != nil {
 		t.Errorf("two merchants share %v, %v", other, err)
 	}
@@ -232,7 +250,7 @@ func TestContainerHasNoIdentity(t *testing.T) {
 		"etc/till":                 "Till 17 of the shop\n",
 		"etc/zero":                 strings.Repeat("0", 32),
 	}.with(nic("eth0", "02:42:ac:11:00:02", "0", "virtual"))
-	_, err := Fingerprint(container.root(t), []byte("secret"), nil)
+	_, err := Fingerprint(container.root(), []byte("secret"), nil)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != CodeUnknown || !strings.Contains(e.Hint, "name a file in the configuration") {
 		t.Fatalf("%v", err)
@@ -246,7 +264,7 @@ func TestContainerHasNoIdentity(t *testing.T) {
 		t.Errorf("%v", id.Sources())
 	}
 	for _, name := range []string{"/etc/zero", "/etc/nothing", "/etc", "/etc/[z]ero"} {
-		if _, err := Fingerprint(container.root(t), []byte("secret"), []string{name}); !errors.As(err, &e) || e.Code != CodeUnknown {
+		if _, err := Fingerprint(container.root(), []byte("secret"), []string{name}); !errors.As(err, &e) || e.Code != CodeUnknown {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestFingerprintRefuses(t *testing.T) {
-	root := pc().root(t)
+	root := pc().root()
 	for _, x := range []struct {
 		key     string
 		sources []string
@@ -90,9 +90,9 @@ func TestNothingIsGivenAway(t *testing.T) {
 	raw := []string{piSerial, uuid, "7SDJ3M2", ethAddress, wifi, cid, cardCID, key, "To be filled", "03000200"}
 	var shown strings.Builder
 	for _, tr := range []tree{raspberry(), pc(), placeholderPC(), placeholderPC().without("sys/class/net"), mmc("mmcblk0", "SD", cardCID), nic("eth0", usbAddress, "1", "usb1/1-1"), {}} {
-		id, err := Fingerprint(tr.root(t), []byte(key), nil)
+		id, err := Fingerprint(tr.root(), []byte(key), nil)
 		fmt.Fprintf(&shown, "%v %+v %#v %q %v %#v\n", id, id, id, id.Sources(), err, err)
-		_, err = Fingerprint(locked{tr.root(t), "proc/cpuinfo"}, []byte(key), []string{"/proc/*"})
+		_, err = Fingerprint(locked{tr.root(), "proc/cpuinfo"}, []byte(key), []string{"/proc/*"})
 		fmt.Fprintf(&shown, "%v\n", err)
 	}
 	for _, secret := range raw {
@@ -117,4 +117,30 @@ func TestSourcesCountOnce(t *testing.T) {
 	if got.Hash() != want.Hash() || len(got.Sources()) != 2 {
 		t.Errorf("%v from %v, want %v", got, got.Sources(), want)
 	}
+}
+
+// Firmware writes what it likes: it makes an identity or an error, and neither
+// quotes it.
+func FuzzFirmware(f *testing.F) {
+	for _, s := range []string{piSerial + "\x00", "Serial\t: " + piSerial + "\n", "Serial:", ":\n:", "\xff\xff\xff\xff", "编号一二", "", "-> x", "To be filled by O.E.M."} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, inCPU bool) {
+		name := "sys/class/dmi/id/board_serial"
+		if inCPU {
+			name = "proc/cpuinfo"
+		}
+		read := func(text string) (ID, error) {
+			return Fingerprint(fstest.MapFS{name: {Data: []byte(text), Mode: 0o444}}, []byte("k"), nil)
+		}
+		id, err := read(text)
+		if (id.Hash() == "") == (err == nil) || err != nil && err.(*Error).Code != CodeUnknown {
+			t.Fatalf("%v, %v", id, err)
+		}
+		other, _ := read("\n" + text + "\n\n")
+		if other.Hash() != id.Hash() {
+			t.Fatal("space around it counts")
+		}
+	})
 }
