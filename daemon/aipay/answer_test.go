@@ -157,9 +157,9 @@ func testAsk() Ask {
 }
 
 func TestReadProjection(t *testing.T) {
-	p, err := ReadProjection([]byte(goodProjection), testAsk(), testStart)
+	p, err := ReadProjection([]byte(goodProjection), testAsk(), testStart())
 	if err != nil || p.ID != "pj_1" || p.Low != rate(t, "7.1") || p.Mid.String() != "7.192300001" || p.High != rate(t, "7.25") ||
-		p.Confidence != 0.9 || p.Volatility != 0.02 || !p.ValidUntil.After(testStart) {
+		p.Confidence != 0.9 || p.Volatility != 0.02 || !p.ValidUntil.After(testStart()) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	bad := wrong(t, goodProjection, [][2]string{
@@ -184,7 +184,7 @@ func TestReadProjection(t *testing.T) {
 		{`"low"`, `"low":"7.0","low"`},
 	})
 	for _, b := range bad {
-		p, err := ReadProjection([]byte(b), testAsk(), testStart)
+		p, err := ReadProjection([]byte(b), testAsk(), testStart())
 		if mustUnknown(t, b, err); p != (Projection{}) {
 			t.Errorf("%s: unknown, and %+v", b, p)
 		}

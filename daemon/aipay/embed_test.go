@@ -89,7 +89,7 @@ func TestHashIsWhatTheWireSays(t *testing.T) {
 			at = at.Add(time.Duration(rng.Int64N(int64(20 * time.Second))))
 			s.Interactions = append(s.Interactions, Interaction{kinds[rng.IntN(len(kinds))], at})
 		}
-		c, err := NewContext(s, testDevice, testIntent())
+		c, err := NewContext(s, testDevice(), testIntent())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestFeatures(t *testing.T) {
 	hash := func(change func(*Session)) string {
 		s := testSession()
 		change(&s)
-		c, err := NewContext(s, testDevice, testIntent())
+		c, err := NewContext(s, testDevice(), testIntent())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +214,7 @@ func BenchmarkNewContext(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := NewContext(s, testDevice, testIntent()); err != nil {
+		if _, err := NewContext(s, testDevice(), testIntent()); err != nil {
 			b.Fatal(err)
 		}
 	}

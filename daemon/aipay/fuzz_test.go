@@ -74,11 +74,11 @@ func FuzzReadProjection(f *testing.F) {
 	f.Add([]byte(goodProjection))
 	f.Add([]byte(`{"low":"1","mid":"1","high":"1"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		p, err := ReadProjection(body, testAsk(), testStart)
+		p, err := ReadProjection(body, testAsk(), testStart())
 		if err != nil && (p != (Projection{}) || !errors.Is(err, ErrUnknown)) {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		if err == nil && (p.Low.Cmp(p.Mid) > 0 || p.Mid.Cmp(p.High) > 0 || !(p.Confidence >= 0 && p.Confidence <= 1) || !p.ValidUntil.After(testStart)) {
+		if err == nil && (p.Low.Cmp(p.Mid) > 0 || p.Mid.Cmp(p.High) > 0 || !(p.Confidence >= 0 && p.Confidence <= 1) || !p.ValidUntil.After(testStart())) {
 			t.Errorf("%+v", p)
 		}
 	})
@@ -90,11 +90,11 @@ func FuzzReadLiveness(f *testing.F) {
 	f.Add([]byte(`{"state":"PENDING"}`))
 	f.Add([]byte(`{"state":"DONE","liveness":1,"nonce":"n","embedding":[1e5, -0.5 ,"x"]}`))
 	f.Add([]byte(`{"state":"DONE","liveness":1,"nonce":"n","embedding":[[1],2]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
+	f.Fuzz(func(t *testing.T, kept []byte) {
 		var want struct {
 			Embedding []float64 `json:"embedding"`
 		}
-		kept := bytes.Clone(body)
+		body := bytes.Clone(kept) // what is wiped may not be the fuzzer's
 		l, err := ReadLiveness(body)
 		if len(bytes.Trim(body, "\x00")) != 0 {
 			t.Fatal("the answer was not wiped")
@@ -113,6 +113,6 @@ func FuzzReadLiveness(f *testing.F) {
 				t.Fatalf("number %d of %s is %g", i, kept, n)
 			}
 		}
-		_ = Verify(Check{Liveness: l, Nonce: "n", Least: 0.5, Asked: testStart, Now: testStart, Within: time.Minute, Token: []byte("t"), Epoch: testEpoch(t)})
+		_ = Verify(Check{Liveness: l, Nonce: "n", Least: 0.5, Asked: testStart(), Now: testStart(), Within: time.Minute, Token: []byte("t"), Epoch: testEpoch(t)})
 	})
 }

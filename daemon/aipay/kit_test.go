@@ -12,12 +12,12 @@ import (
 
 const testOrder = "TILL01261125000017K3A1"
 
-var testStart = time.Date(2026, 11, 25, 3, 4, 5, 678_900_000, time.UTC)
+func testStart() time.Time { return time.Date(2026, 11, 25, 3, 4, 5, 678_900_000, time.UTC) }
 
 func testSession() Session {
-	at := func(d time.Duration) time.Time { return testStart.Add(d) }
+	at := func(d time.Duration) time.Time { return testStart().Add(d) }
 	return Session{
-		ID: "8sKx2P0c", Flow: sale.Merchant, Amount: money.Money{Minor: 1280, Currency: "CNY"}, Started: testStart,
+		ID: "8sKx2P0c", Flow: sale.Merchant, Amount: money.Money{Minor: 1280, Currency: "CNY"}, Started: testStart(),
 		Interactions: []Interaction{
 			{Keypad, at(200 * time.Millisecond)},
 			{Product, at(2 * time.Second)},
@@ -27,7 +27,7 @@ func testSession() Session {
 	}
 }
 
-var testDevice = strings.Repeat("0123456789abcdef", 4)
+func testDevice() string { return strings.Repeat("0123456789abcdef", 4) }
 
 func testIntent() Intent { return Intent{"shop/3", "purchase", 0.97} }
 
@@ -35,7 +35,7 @@ func testContext(t testing.TB, flow sale.Flow) Context {
 	t.Helper()
 	s := testSession()
 	s.Flow = flow
-	c, err := NewContext(s, testDevice, testIntent())
+	c, err := NewContext(s, testDevice(), testIntent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +62,9 @@ func testFX(t testing.TB) *FX {
 	return &FX{
 		Projection: Projection{
 			ID: "pj_1", Base: "USD", Quote: "CNY", Low: rate(t, "7.10"), Mid: rate(t, "7.1923"), High: rate(t, "7.25"),
-			Confidence: 0.9, Volatility: 0.02, ValidUntil: testStart.Add(time.Minute),
+			Confidence: 0.9, Volatility: 0.02, ValidUntil: testStart().Add(time.Minute),
 		},
-		Agreed: rate(t, "7.2"), Confirmed: testStart.Add(-time.Second),
+		Agreed: rate(t, "7.2"), Confirmed: testStart().Add(-time.Second),
 	}
 }
 

@@ -45,7 +45,7 @@ func TestContextIsRefused(t *testing.T) {
 		"intent.label":      func(_ *Session, _ *string, in *Intent) { in.Label = "" },
 		"intent.confidence": func(_ *Session, _ *string, in *Intent) { in.Confidence = 1.01 },
 	} {
-		s, device, intent := testSession(), testDevice, testIntent()
+		s, device, intent := testSession(), testDevice(), testIntent()
 		change(&s, &device, &intent)
 		c, err := NewContext(s, device, intent)
 		var f *FaultError
@@ -56,7 +56,7 @@ func TestContextIsRefused(t *testing.T) {
 }
 
 func TestNoPaymentWithoutContext(t *testing.T) {
-	r, err := NewPayment(Context{}, testPayment(), testStart)
+	r, err := NewPayment(Context{}, testPayment(), testStart())
 	if !errors.Is(err, errNoContext) || !r.Fixed().IsZero() {
 		t.Errorf("%v, %v", r, err)
 	}
@@ -68,7 +68,7 @@ func TestNoPaymentWithoutContext(t *testing.T) {
 // A context is fixed when it is made.
 func TestContextDoesNotChange(t *testing.T) {
 	s := testSession()
-	c, err := NewContext(s, testDevice, testIntent())
+	c, err := NewContext(s, testDevice(), testIntent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +85,14 @@ func TestContextDoesNotChange(t *testing.T) {
 // Golden: the bytes of a payment are part of what is on disk.
 func TestPaymentBytes(t *testing.T) {
 	p := testPayment()
-	p.FX, p.Liveness = testFX(t), &Proof{"ls_9", testDevice}
+	p.FX, p.Liveness = testFX(t), &Proof{"ls_9", testDevice()}
 	p.Code = sale.NewPayerCode("134567890123456789")
 	c := testContext(t, sale.Payer)
-	r, err := NewPayment(c, p, testStart)
+	r, err := NewPayment(c, p, testStart())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := NewPayment(testContext(t, sale.Payer), p, testStart.Add(time.Second))
+	again, err := NewPayment(testContext(t, sale.Payer), p, testStart().Add(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestPaymentBytes(t *testing.T) {
 }
 
 func TestNativePayment(t *testing.T) {
-	r, err := NewPayment(testContext(t, sale.Merchant), testPayment(), testStart)
+	r, err := NewPayment(testContext(t, sale.Merchant), testPayment(), testStart())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestPaymentIsRefused(t *testing.T) {
 		{"model_chain.post_payment", native, func(p *Payment) { p.Chain.Reconciliation = "a b" }},
 		{"model_chain.pre_authorization.timeout_ms", native, func(p *Payment) { p.Chain.Timeout = 0 }},
 		{"model_chain.pre_authorization.timeout_ms", native, func(p *Payment) { p.Chain.Timeout = 751 * time.Millisecond }},
-		{"liveness.session_id", native, func(p *Payment) { p.Liveness = &Proof{"", testDevice} }},
+		{"liveness.session_id", native, func(p *Payment) { p.Liveness = &Proof{"", testDevice()} }},
 		{"liveness.audit_hash", native, func(p *Payment) { p.Liveness = &Proof{"ls", ""} }},
 	} {
 		p := testPayment()
@@ -180,8 +180,8 @@ func TestPriceIsRefused(t *testing.T) {
 		{"fx.agreed_rate", func(x *FX) { x.Agreed = rate(t, "7.250000001") }},
 		{"fx.agreed_rate", func(x *FX) { x.Agreed = rate(t, "7.09") }},
 		{"fx.agreed_rate", func(x *FX) { x.Agreed = money.Rate{} }},
-		{"fx: a range that has not expired", func(x *FX) { x.Projection.ValidUntil = testStart }},
-		{"fx.confirmed_at", func(x *FX) { x.Confirmed = testStart.Add(time.Second) }},
+		{"fx: a range that has not expired", func(x *FX) { x.Projection.ValidUntil = testStart() }},
+		{"fx.confirmed_at", func(x *FX) { x.Confirmed = testStart().Add(time.Second) }},
 	} {
 		p := testPayment()
 		p.FX = testFX(t)
@@ -192,7 +192,7 @@ func TestPriceIsRefused(t *testing.T) {
 
 func refused(t *testing.T, want string, c Context, p Payment) {
 	t.Helper()
-	r, err := NewPayment(c, p, testStart)
+	r, err := NewPayment(c, p, testStart())
 	var f *FaultError
 	if !errors.As(err, &f) || len(f.Faults) != 1 || !strings.HasPrefix(f.Faults[0], want) || !r.Fixed().IsZero() {
 		t.Errorf("%s: %v", want, err)
@@ -203,7 +203,7 @@ func BenchmarkNewPayment(b *testing.B) {
 	c, p := testContext(b, sale.Merchant), testPayment()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := NewPayment(c, p, testStart); err != nil {
+		if _, err := NewPayment(c, p, testStart()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -217,7 +217,7 @@ func TestAudit(t *testing.T) {
 func TestVerify(t *testing.T) {
 	check := func() Check {
 		return Check{
-			Liveness: testLiveness(t), Nonce: "n-1", Least: 0.9, Dim: 4, Asked: testStart, Now: testStart.Add(time.Second),
+			Liveness: testLiveness(t), Nonce: "n-1", Least: 0.9, Dim: 4, Asked: testStart(), Now: testStart().Add(time.Second),
 			Within: time.Minute, Token: []byte("token"), Epoch: testEpoch(t),
 		}
 	}
@@ -235,8 +235,8 @@ func TestVerify(t *testing.T) {
 		"other nonce":     {func(c *Check) { c.Liveness.Nonce = "n-2" }, ErrNonce},
 		"low":             {func(c *Check) { c.Least = 0.98 }, ErrScore},
 		"no number":       {func(c *Check) { c.Liveness.Score = math.NaN() }, ErrScore},
-		"late":            {func(c *Check) { c.Now = testStart.Add(time.Minute + 1) }, ErrStale},
-		"before":          {func(c *Check) { c.Now = testStart.Add(-1) }, ErrStale},
+		"late":            {func(c *Check) { c.Now = testStart().Add(time.Minute + 1) }, ErrStale},
+		"before":          {func(c *Check) { c.Now = testStart().Add(-1) }, ErrStale},
 		"dimension":       {func(c *Check) { c.Dim = 512 }, ErrVector},
 		"wiped":           {func(c *Check) { c.Liveness.Vector.Zero() }, ErrVector},
 		"not finite":      {func(c *Check) { c.Liveness.Vector.values()[2] = math.Inf(1) }, ErrVector},
