@@ -16,6 +16,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"qrposd/daemon/aipay"
 	"qrposd/daemon/llm"
 	"qrposd/daemon/wechat"
 	"qrposd/hw/scanner"
@@ -35,6 +36,7 @@ type Config struct {
 	API     API            `toml:"api"`
 	Store   Store          `toml:"store"`
 	WeChat  wechat.Config  `toml:"wechat"`
+	AIPay   aipay.Config   `toml:"aipay"`
 	Scanner scanner.Config `toml:"scanner"`
 	Rules   Rules          `toml:"rules"`
 	Models  llm.Models     `toml:"models"`
@@ -47,6 +49,9 @@ type Till struct {
 	ID         string         `toml:"id"`          // 1 to 8 capitals and digits, unique among the merchant's tills
 	Currency   money.Currency `toml:"currency"`    // what the page offers
 	SecretFile string         `toml:"secret_file"` // signs the idempotency keys; at least 16 bytes
+	// DeviceFiles are what this machine is known by, where the kernel knows no serial
+	// number: files that a copy of its disk does not have.
+	DeviceFiles []string `toml:"device_files"`
 }
 
 // API is where the cashier page and the POS find the till.
@@ -98,11 +103,12 @@ func Default() Config {
 	sc := scanner.DefaultConfig()
 	sc.Path = ""
 	return Config{
-		Till:    Till{Currency: "CNY"},
+		Till:    Till{Currency: "CNY", DeviceFiles: []string{}},
 		API:     API{Listen: "127.0.0.1:8430"},
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
+		AIPay:   aipay.Config{TimeoutMS: 400},
 		Rules:   Rules{Mainland: true, HedgeRate: 1, InFlight: 50},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
@@ -162,7 +168,7 @@ func (c *Config) parse(file string, text []byte) error {
 // resolve turns the file names of the configuration into paths.
 func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
 	names := []*string{
-		&c.Till.SecretFile, &c.Rules.File, &c.Models.CAFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile,
+		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile,
 		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
 	}
 	for i := range c.WeChat.PlatformKeys {
@@ -170,6 +176,9 @@ func (c *Config) resolve(dir string, credential func(string) (string, bool, erro
 	}
 	for i := range c.Models.Providers {
 		names = append(names, &c.Models.Providers[i].KeyFile)
+	}
+	for i := range c.Till.DeviceFiles {
+		names = append(names, &c.Till.DeviceFiles[i])
 	}
 	var errs []error
 	for _, p := range names {
@@ -211,7 +220,8 @@ func (c Config) Validate() error {
 	if c.Scanner.Path != "" {
 		errs = append(errs, c.Scanner.Validate())
 	}
-	errs = append(errs, c.WeChat.Validate(), c.Models.Validate())
+	errs = append(errs, c.WeChat.Validate(), c.AIPay.Validate(), c.Models.Validate())
+	fault(c.AIPay.Enabled && c.WeChat.Driver != wechat.V3, "aipay.enabled needs wechat.driver v3: v2 knows nothing of the payment AI API")
 	fault(!(c.Timing.Speed >= 1), "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
 	fault(!(c.Rules.HedgeRate >= 0.01 && c.Rules.HedgeRate <= 1), "rules.hedge_rate is %v; 0.01 to 1, the share of sales that may ask a second provider", c.Rules.HedgeRate)

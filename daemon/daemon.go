@@ -47,6 +47,7 @@ type Options struct {
 	Log     *slog.Logger
 	Systemd systemd.Env                                  // what the service manager said; never nil
 	Check   func(ctx context.Context, path string) error // integrity of the store, in another process
+	Adopt   bool                                         // take over the store of another device
 	Faults  Faults                                       // the zero value in every product
 }
 
@@ -87,11 +88,20 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	if d.gateway, err = wechat.Open(cfg.WeChat, cfg.Plan().QRLife, o.Log); err != nil {
 		return d, &ConfigError{Err: err}
 	}
-	if err := d.openStore(ctx, secret); err != nil {
+	device := identify(cfg.Till, secret, o.Log)
+	if err := d.openStore(ctx, secret, device); err != nil {
 		return d, err
 	}
-	d.vitals = &vitals{Gateway: d.gateway}
-	if d.judge, err = openJudge(cfg, d.store, d.vitals, o.Log); err != nil {
+	intents, err := openIntents(cfg.AIPay.Intents)
+	if err != nil {
+		return d, &ConfigError{Err: err}
+	}
+	gateway, err := openGateway(cfg, d.gateway, intents, device, o.Log)
+	if err != nil {
+		return d, &ConfigError{Err: err}
+	}
+	d.vitals = &vitals{Gateway: gateway}
+	if d.judge, err = openJudge(cfg, d.store, d.vitals, intents, o.Log); err != nil {
 		return d, err
 	}
 	d.openDesk()
@@ -119,7 +129,7 @@ func readSecret(file string) ([]byte, error) {
 
 // openStore checks the file in another process first: what a torn page does to
 // a reader, it should not do to the till.
-func (d *Daemon) openStore(ctx context.Context, secret []byte) (err error) {
+func (d *Daemon) openStore(ctx context.Context, secret []byte, device string) (err error) {
 	path := d.cfg.Store.Path
 	if _, err := os.Stat(path); err == nil && d.o.Check != nil {
 		if err := d.o.Check(ctx, path); err != nil {
@@ -129,7 +139,7 @@ func (d *Daemon) openStore(ctx context.Context, secret []byte) (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	d.store, err = store.Open(path, store.Options{
-		Till: d.cfg.Till.ID, Secret: secret, Plan: d.cfg.Plan(), MaxSize: d.cfg.Store.MaxMB << 20, Reserve: d.cfg.Store.ReserveMB << 20,
+		Till: d.cfg.Till.ID, Secret: secret, Device: device, Adopt: d.o.Adopt, Plan: d.cfg.Plan(), MaxSize: d.cfg.Store.MaxMB << 20, Reserve: d.cfg.Store.ReserveMB << 20,
 		Hook: d.o.Faults.Store, Log: d.o.Log,
 	})
 	return err

@@ -42,7 +42,7 @@ func (v *vitals) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.R
 	switch {
 	case ev.Kind == sale.NotSent || code == "no_network":
 		v.unsent, v.why = v.unsent+1, code
-	case ev.Kind == sale.Unclear && code != "order_paid":
+	case ev.Kind == sale.Unclear && code != "order_paid" && code != "ai_unclear":
 		v.unsent, v.unsure, v.why = 0, v.unsure+1, code
 	default:
 		v.unsent, v.unsure, v.why, v.last = 0, 0, "", time.Now()

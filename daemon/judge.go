@@ -15,6 +15,7 @@ import (
 	"qrposd/daemon/checkout"
 	"qrposd/daemon/llm"
 	"qrposd/rules"
+	"qrposd/rules/intent"
 	"qrposd/rules/sale"
 	"qrposd/store"
 )
@@ -34,6 +35,7 @@ type judge struct {
 	vitals *vitals
 	desk   *checkout.Desk
 	models *llm.Client
+	intent *intent.Classifier
 	log    *slog.Logger
 
 	mu    sync.Mutex
@@ -46,8 +48,8 @@ type judge struct {
 
 // openJudge reads the rules and makes the clients of the models. Without a rule
 // file the rules are those that come with the program.
-func openJudge(c Config, db *store.DB, v *vitals, log *slog.Logger) (*judge, error) {
-	j := &judge{paths: map[advisor.Path]int{}, store: db, vitals: v, log: log, name: "the program's own", text: string(rules.Default)}
+func openJudge(c Config, db *store.DB, v *vitals, intents *intent.Classifier, log *slog.Logger) (*judge, error) {
+	j := &judge{paths: map[advisor.Path]int{}, store: db, vitals: v, intent: intents, log: log, name: "the program's own", text: string(rules.Default)}
 	if c.Rules.File != "" {
 		text, err := os.ReadFile(c.Rules.File)
 		if err != nil {
@@ -84,6 +86,8 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 		Offline: rules.Offline{Sum: rules.Known(0), Count: rules.Known(0), Oldest: rules.Known(0), Streak: rules.Known(0)},
 		Price:   rules.Price{Cross: rules.No},
 	}
+	taken := classify(j.intent, s)
+	c.Intent = rules.Intent{Label: taken.Label, Confidence: rules.Known(int64(taken.Confidence))}
 	if err := j.store.Traffic(s, &c); err != nil {
 		j.log.Error("the traffic could not be counted; rules about it count as fired", "sale", s.ID, "err", err)
 	}

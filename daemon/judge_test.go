@@ -16,6 +16,7 @@ import (
 	"qrposd/daemon/llm"
 	"qrposd/daemon/sim"
 	"qrposd/rules"
+	"qrposd/rules/intent"
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
 	"qrposd/store/storetest"
@@ -171,7 +172,7 @@ func newCourt(t testing.TB, handler http.Handler, region string, mainland bool) 
 		Providers: []llm.Provider{{Name: "p", BaseURL: server.URL + "/models/p/v1", KeyFile: file("key", "sk-0123456789"), Region: region}},
 		Tasks:     llm.Tasks{Reasoning: []llm.Choice{{Provider: "p", Model: "m"}}},
 	}
-	j, err := openJudge(c, storetest.MustOpen(t), &vitals{}, slog.New(slog.DiscardHandler))
+	j, err := openJudge(c, storetest.MustOpen(t), &vitals{}, defaultIntents(t), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,4 +231,13 @@ func TestAJudgementReadsBack(t *testing.T) {
 			t.Errorf("the record names somebody: %s", ev.Judgement.Record)
 		}
 	}
+}
+
+func defaultIntents(t testing.TB) *intent.Classifier {
+	t.Helper()
+	c, err := openIntents("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -44,7 +44,7 @@ var (
 	ErrNewer        = &Error{Code: "store_newer", Message: "the file was written by a newer version", Hint: "install that version again; the file was not touched"}
 	ErrForeign      = &Error{Code: "store_foreign", Message: "the file is not a store of this till", Hint: "check the path; the file was not touched"}
 	ErrCorrupt      = &Error{Code: "store_corrupt", Message: "the file is damaged", Hint: "keep it, restore the latest backup, and compare with the provider; the file was not touched"}
-	ErrOtherDevice  = &Error{Code: "store_other_device", Message: "the file belongs to another till", Hint: "a copied disk must not sell beside its original; if this machine replaces the other one, which is off for good, run `qrposd adopt` once"}
+	ErrOtherDevice  = &Error{Code: "store_other_device", Message: "the file belongs to another till", Hint: "a copied disk must not sell beside its original; if this machine replaces the other one, which is off for good, run `qrposd adopt` once as the user that runs the till"}
 	ErrAccess       = &Error{Code: "store_access", Message: "the file cannot be used", Hint: "check that it and its directory belong to the user that runs the till"}
 )
 

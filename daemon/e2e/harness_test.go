@@ -39,9 +39,9 @@ type shift struct {
 // must not speak to that one.
 type addresses struct{ last atomic.Uint32 }
 
-func (a *addresses) next() string {
-	n := a.last.Add(1)
-	return fmt.Sprintf("127.9.%d.%d", n>>8&0xff, n&0xff)
+func (a *addresses) next() (n uint32, addr string) {
+	n = a.last.Add(1)
+	return n, fmt.Sprintf("127.9.%d.%d", n>>8&0xff, n&0xff)
 }
 
 // street is what the tills of one test share.
@@ -66,8 +66,8 @@ func (st *street) shift(t testing.TB, exe string, edits ...edit) *shift {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
-	addr := st.addrs.next()
-	id := fmt.Sprintf("K%03d", st.addrs.last.Load())
+	n, addr := st.addrs.next()
+	id := fmt.Sprintf("K%03d", n)
 	s := &shift{t: t, o: st.o, id: id, ctx: ctx}
 	s.d = newTill(t, st.o, exe, id, func(conf string) string {
 		for _, e := range append(edits, patient) {

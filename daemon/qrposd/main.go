@@ -68,12 +68,13 @@ func (u usage) Error() string { return string(u) }
 func verbs() []verb {
 	return []verb{
 		{"serve", "-config FILE", "run the till", serve},
-		{"demo", "[-once]", "run the till with a simulated provider, scanner and customer", demo},
+		{"demo", "[-once] [-ai]", "run the till with a simulated provider, scanner and customer", demo},
 		{"sim", "[-dir DIR]", "run the simulated provider, scanner and customer alone", simulate},
 		{"sale", "open|ls|show|cancel|refund|scan ...", "make and look at sales of a running till", saleVerb},
 		{"rules", "default|check|test|replay|shadow|explain ...", "look at rules and try them", rulesVerb},
 		{"check", "[-q] FILE", "verify a store file of a stopped till", check},
 		{"backup", "[-addr URL]", "have a running till write a verified copy of its store", backup},
+		{"adopt", "-config FILE", "take over the store of a till that this machine replaces", adopt},
 		{"config", "[FILE | -print NAME]", "print the configuration with its defaults, or check one", config},
 		{"version", "", "print the version", printVersion},
 	}

@@ -20,11 +20,12 @@ import (
 func simulate(ctx context.Context, c *call) error {
 	dir := c.flags.String("dir", "", "where keys and configuration go (default: a temporary `DIR`)")
 	speed := c.flags.Float64("speed", 1, "how much faster than the real provider everything is")
+	ai := c.flags.Bool("ai", false, "payments go through the payment AI API")
 	c.flags.Usage = faultUsage(c)
 	if err := c.parse(); err != nil {
 		return err
 	}
-	s, err := openSimulation(*dir, *speed)
+	s, err := openSimulation(*dir, *speed, *ai)
 	if err != nil {
 		return err
 	}
@@ -40,12 +41,13 @@ type simulation struct {
 	server *http.Server
 	dir    string
 	temp   bool // the directory is ours and goes with us
+	ai     bool // payments go through the AI API
 	url    string
 	config string
 }
 
-func openSimulation(dir string, speed float64) (s *simulation, err error) {
-	s = &simulation{dir: dir}
+func openSimulation(dir string, speed float64, ai bool) (s *simulation, err error) {
+	s = &simulation{dir: dir, ai: ai}
 	if dir == "" {
 		s.temp = true
 		if s.dir, err = os.MkdirTemp("", "qrposd-"); err != nil {
@@ -80,8 +82,9 @@ func (s *simulation) equip(speed float64) error {
 	if err != nil {
 		return err
 	}
-	secret := filepath.Join(s.dir, "merchant.secret")
-	if err := os.WriteFile(secret, []byte(keys.APIv3Key), 0o600); err != nil {
+	secret, device := filepath.Join(s.dir, "merchant.secret"), filepath.Join(s.dir, "device.serial")
+	s.world.WeChat.AISecret = []byte(keys.APIv3Key)
+	if err := errors.Join(os.WriteFile(secret, s.world.WeChat.AISecret, 0o600), os.WriteFile(device, []byte(rand.Text()), 0o600)); err != nil {
 		return err
 	}
 	total := max(time.Duration(float64(10*time.Second)/speed), 500*time.Millisecond)
@@ -89,11 +92,15 @@ func (s *simulation) equip(speed float64) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A till of the simulator at %s/sim/. Not for a shop.", s.url)
-	line("[till]\nid = \"T01\"\nsecret_file = %q", secret)
+	line("[till]\nid = \"T01\"\nsecret_file = %q\ndevice_files = [%q]", secret, device)
 	line("[api]\nlisten = \"127.0.0.1:0\"")
 	line("[store]\npath = \"till.db\"")
 	line("[scanner]\npath = %q", filepath.Join(s.dir, "scanner"))
 	line("[timing]\nspeed = %.1f", max(speed, 1))
+	line("[aipay]\npre_authorization = \"sim/fast-reasoner\"\nreconciliation = \"sim/reconciler\"\nfallback = \"plain\"")
+	if s.ai {
+		line("enabled = true")
+	}
 	line("[wechat]\nmchid = %q\nappid = %q\nserial = %q\nprivate_key_file = %q", inst.MchID, inst.AppID, inst.MerchantSerial, inst.KeyFile)
 	line("notify_url = \"https://pay.example.com/notify\"\nbase_urls = [%q]\nconnect_timeout = %q\ntotal_timeout = %q", s.url, min(total, 2*time.Second).String(), total.String())
 	line("apiv3_key_file = %q", inst.APIv3KeyFile)
