@@ -17,6 +17,8 @@ var cues = []cue{
 		"insufficient~fund*", "insufficient~balance", "fund*~insufficient", "balance~insufficient", "not enough~balance",
 		"not enough~money", "not enough~fund*", "short of fund*", "balance~too low", "low~balance", "not have enough",
 		"not sufficient~balance", "overdrawn",
+		"balance~exhausted", "not contain enough", "额度不足",
+
 		"does not cover~wallet", "balance~not cover", "wallet~not cover", "not enough left", "ran out of money", "nothing left", "余额为零", "不够支付", "不够付", "没钱",
 		"lacks~fund*", "余额不足", "余额~不够", "零钱~不足", "钱不够", "额度~不够", "资金不足", "存款不足", "余额~低",
 		"余额过低", "余额~不足",
@@ -28,6 +30,8 @@ var cues = []cue{
 	{User, 3, OtherCard, []string{
 		"card~expired", "card~declined", "card~rejected", "declined~card", "refused~card", "card~not support", "card~cannot be used",
 		"limit~card", "bank~card", "card~blocked", "card~not accepted", "card~invalid", "card~frozen", "lost or stolen",
+		"turned~card down", "card~turned down", "换一张~卡",
+
 		"card~not enabled", "card~not activated", "reported lost", "reported stolen", "card~suspended", "bank~refused", "bank~declined", "bank~rejected", "card~closed", "do not honor", "issuer~declined", "issuer~refused", "卡~未开通", "卡~注销", "卡~停用", "付款银行",
 		"卡~过期",
 		"卡~失效", "卡~不支持", "发卡行~拒绝", "卡~限额", "卡~冻结", "卡~挂失", "银行~拒绝", "卡~无效",
@@ -60,6 +64,8 @@ var cues = []cue{
 	{User, 3, Password, []string{
 		"wrong~password", "incorrect~password", "password~incorrect", "incorrect pin", "enter~password", "type~password",
 		"key in~password", "password required", "password~wrong", "pin~wrong", "wrong pin",
+		"unlock~wallet", "解锁",
+
 		"not set~password", "no payment password", "passcode", "pin~incorrect", "password~incorrectly", "mistyped", "password~locked", "password~failed", "password~missing", "设置~密码", "密码~不对", "密码~锁定", "输错", "验证密码",
 		"confirm~password", "password~needed",
 		"密码错误", "输入~密码", "密码~错误", "密码不正确", "未输入",
@@ -85,7 +91,7 @@ var cues = []cue{
 	{Policy, 3, AskManager, []string{
 		"risk score", "fraud", "anti-fraud", "risk control", "risk engine", "risk~too high", "risk~high", "anomal*", "suspicious",
 		"too many payments", "confidence~below", "confidence too low", "blocklist*",
-		"flagged", "likelihood of fraud", "out of character", "session~deviat*", "embedding~deviat*", "behaviour~deviat*", "behavior~deviat*", "pattern~deviat*", "tampered", "emulator", "proxy", "scoring", "风险较高", "风险~较高", "风险等级", "多次支付", "短时间~多次", "可疑~拒绝", "行为~异常", "环境~异常",
+		"flagged", "card testing", "confidence~under", "likelihood of fraud", "out of character", "session~deviat*", "embedding~deviat*", "behaviour~deviat*", "behavior~deviat*", "pattern~deviat*", "tampered", "emulator", "proxy", "scoring", "风险较高", "类目~不支持", "风险~较高", "风险等级", "多次支付", "短时间~多次", "可疑~拒绝", "行为~异常", "环境~异常",
 		"banned", "high-risk", "risk level",
 		"risk model", "risk assessment", "score~exceed*", "score~above", "score~too high", "score~over", "rate limit",
 		"too many attempts", "too frequent*", "suspended", "out of pattern", "location~denied", "风控", "风险评分", "风险分", "欺诈",
@@ -106,6 +112,8 @@ var cues = []cue{
 		"not enabled~merchant", "limit~merchant", "merchant~limit", "limit~platform", "platform~limit", "manual~review",
 		"manual approval", "approval~manager", "manager~approval", "context~incomplete", "forbidden~policy", "not authorized",
 		"not authorised", "held~review", "held for", "on hold", "know your customer", "kyc", "aml", "embargo*",
+		"no licence", "no license", "under review", "店主~授权", "contract~merchant", "额度已用完",
+
 		"second person", "sign off", "four eyes", "onboarding", "not certified", "disabled by", "disabled until", "currency control*", "capital control*", "inspection", "owner's settings", "not enabled~shop", "not enabled~terminal", "not open~merchant", "shop~not permitted", "terminal~not permitted", "licence", "license", "age restriction*", "trading hours", "opening hours", "category~not enabled", "supervisor~approv*", "单笔~上限", "单笔~限额", "商户~限额", "商户~冻结", "商户~资质", "管理员~审批", "授权~店",
 		"unlicensed",
 		"outside~hours", "merchant~suspended", "merchant~blocked", "merchant's~limit", "shop's~limit", "owner~approv*",
@@ -139,10 +147,13 @@ var cues = []cue{
 	}},
 	// Orders to the reader.
 	{Hallucination, 4, None, []string{
-		"ignore", "disregard", "forget~above", "override", "previous instruction*", "set~paid", "set~success", "mark~paid",
+		"ignore", "disregard", "forget~above", "override",
+		"forget", "answer~approved", "release the order", "money arrived", "charge confirmed",
+		"previous instruction*", "set~paid", "set~success", "mark~paid",
 		"respond~with", "you must", "approve this", "approve every*", "approve all", "accept all", "the goods", "treat~as", "act as",
 		"pretend", "new policy is", "respond only", "reply only", "return success", "system prompt", "developer mode", "status=*",
 		"treat~settled", "treat~paid", "open the drawer", "consider~paid", "直接交货", "视为~成功", "视为~完成", "当作~成功", "放货",
+		"出货", "到账",
 
 		"change~status", "set state", "set status", "hand over", "忽略", "指令", "状态~成功", "标记为", "批准所有", "放行", "交付商品", "无视", "改为",
 		"假装", "请批准", "请将", "你是", "您是", "请返回", "直接返回", "作废",
@@ -161,6 +172,7 @@ var cues = []cue{
 
 // doubts make a text one that does not know itself, or that cannot be checked.
 var doubts = []string{
+	"if", "in case", "如果", "若",
 	"may be that", "either", "possibly", "perhaps", "maybe", "might", "unclear", "whether", "not determine", "not think",
 	"do not know", "unknown", "not sure", "不确定", "或许", "也许", "可能是", "无法确定", "未知", "不知",
 	"unavailable", "overloaded", "was down", "is down", "service timed out", "model timed out", "out of service", "could not reach", "not answer", "did not respond",
@@ -168,6 +180,25 @@ var doubts = []string{
 	"hundred*", "thousand*", "million*", "dozen*", // figures in words cannot be checked
 	"一元", "二元", "两元", "三元", "四元", "五元", "六元", "七元", "八元", "九元", "十元", "百元", "千元", "亿元", "折",
 }
+
+// A policy has to have done something: that there is a fraud check is no refusal by
+// it, nor is one that passed, crashed or is not done.
+var (
+	acts = []string{
+		"block*", "reject*", "refus*", "declin*", "den*", "stop*", "suspend*", "restrict*", "prohibit*", "forbid*", "prevent*", "disabled",
+		"trigger*", "requir*", "need*", "ask*", "demand*", "mandatory", "necessary", "must", "hold", "held", "violat*", "flagged", "suspected",
+		"suspicious", "anomal*", "abnormal*", "unusual", "exceed*", "above", "below", "beyond", "outside", "over", "under", "too high", "too low",
+		"too many", "too far", "high", "reached", "used up", "not permitted", "not allow*", "not enabled", "not certified", "not authori*",
+		"may not", "does not accept", "no licence", "no license", "incomplete", "deny list", "caps", "hit", "deviat*", "reported", "surpass*", "poor", "changed",
+		"拦截", "拒绝", "触发", "需", "要求", "禁止", "限制", "超过", "超出", "高于", "低于", "过高", "较高", "异常", "可疑", "疑似", "命中", "不予",
+		"不允许", "不符合", "不完整", "不支持", "为高", "人工", "违反", "违规", "无权限", "未开通", "黑名单", "上限", "中止", "受限", "须", "已用完", "冻结",
+	}
+	idle = []string{
+		"passed", "crashed", "offline", "not be consulted", "not finished", "starting up", "timed out", "timeout", "failed to", "pending",
+		"not available", "not be reached", "no answer", "restarting", "not yet", "in progress", "not run", "skipped", "cleared", "error*",
+		"通过", "超时", "尚未", "未完成", "没有响应", "崩溃", "离线", "重启", "进行中", "跳过", "失败", "未返回",
+	}
+)
 
 // denials before a phrase turn it off; in Chinese they stand right before it.
 var (
