@@ -56,8 +56,7 @@ type aiPayment struct {
 	id, token string
 	order     *order
 	replays   int
-	score     float64
-	signals   []string
+	risk      aiRisk
 	reconcile string   // the model the request names for the reconciliation
 	shadows   []*order // further transactions that a key without protection made of it
 }

@@ -143,17 +143,25 @@ func (w *WeChat) judge(c *call, q *aiRequest, complete bool) (before, after *out
 		return challenge, nil
 	}
 	if r := w.errorRule(q); r != nil {
-		out := w.complain(r, q)
+		out := w.complain(r, q, w.threshold(complete))
 		if r.Executed {
 			return nil, &out
 		}
 		return &out, nil
 	}
 	if s := w.ai.settings; !complete && w.chance("aggressive", q.OutTradeNo) < s.AggressiveRejects {
-		out := w.complain(&AIErrorRule{Class: "policy"}, q)
+		out := w.complain(&AIErrorRule{Class: "policy"}, q, w.threshold(complete))
 		return &out, nil
 	}
 	return nil, nil
+}
+
+// threshold is aggressive for a request without complete context.
+func (w *WeChat) threshold(complete bool) float64 {
+	if complete {
+		return w.ai.settings.Threshold
+	}
+	return w.ai.settings.StrictThreshold
 }
 
 func (q *aiRequest) model() string {
@@ -186,7 +194,7 @@ func (w *WeChat) createAI(c *call, q *aiRequest, complete, verified bool) (*aiPa
 	}
 	if p == nil {
 		p = &aiPayment{id: w.aiID("AIP"), order: o, reconcile: q.ModelChain.Reconciliation.Model}
-		p.score, p.signals = w.risk(q, complete)
+		p.risk = w.risk(q, complete)
 		w.ai.payments[o.no] = p
 		w.ai.count.Payments++
 		if q.Liveness != nil {
@@ -249,7 +257,7 @@ func (w *WeChat) tellPayment(c *call, p *aiPayment) outcome {
 	o := w.find(p.order.no, c.now)
 	a := aiAnswer{
 		PaymentID: p.id, OutTradeNo: o.no, IntentToken: p.token, State: o.state, Replays: p.replays,
-		Risk: aiRisk{Score: p.score, Threshold: w.ai.settings.Threshold, Signals: p.signals},
+		Risk: p.risk,
 	}
 	if o.kind == opNative && o.state == notPay {
 		a.CodeURL = o.codeURL
@@ -257,19 +265,19 @@ func (w *WeChat) tellPayment(c *call, p *aiPayment) outcome {
 	return outcome{ai: a, accepted: o.state == userPaying}
 }
 
-// risk is low with a complete context and higher without, and repeats with the order number.
-func (w *WeChat) risk(q *aiRequest, complete bool) (score float64, signals []string) {
-	score, signals = 0.05+0.25*w.chance("risk", q.OutTradeNo), []string{}
-	if !complete {
-		score, signals = score+0.3, append(signals, "context_incomplete")
+// risk of a payment that is let pass lies below the threshold, and repeats with the order number.
+func (w *WeChat) risk(q *aiRequest, complete bool) aiRisk {
+	r := aiRisk{Threshold: w.threshold(complete), Signals: []string{}}
+	r.Score = math.Round(1000*r.Threshold*w.chance("risk", q.OutTradeNo)) / 1000
+	for _, s := range []struct {
+		name  string
+		holds bool
+	}{{"context_incomplete", !complete}, {"cross_currency", q.FX != nil}, {"liveness_checked", q.Liveness != nil}} {
+		if s.holds {
+			r.Signals = append(r.Signals, s.name)
+		}
 	}
-	if q.FX != nil {
-		signals = append(signals, "cross_currency")
-	}
-	if q.Liveness != nil {
-		signals = append(signals, "liveness_checked")
-	}
-	return math.Round(score*1000) / 1000, signals
+	return r
 }
 
 // aiReconciliation is the second thought about a paid AI payment.
@@ -301,7 +309,7 @@ func (w *WeChat) reconciled(o *order) *aiReconciliation {
 			"consistent": "The payment of {amount} {currency} agrees with the stated intent.",
 			"mismatch":   "The payment of {amount} {currency} does not agree with the intent that the merchant's classifier stated.",
 			"pending":    "The reconciliation of this payment is not finished.",
-		}[r.Verdict], o.terms.total, o.terms.money(), "", r.Model, 0)
+		}[r.Verdict], told{total: o.terms.total, currency: o.terms.money()})
 	}
 	return r
 }

@@ -88,8 +88,8 @@ func defaultAISettings() AISettings {
 func (s AISettings) check() error {
 	share := func(x float64) bool { return x >= 0 && x <= 1 }
 	switch {
-	case !share(s.AggressiveRejects):
-		return badSetting("aggressive_rejects is 0 to 1")
+	case !share(s.AggressiveRejects) || !share(s.Threshold) || !share(s.StrictThreshold):
+		return badSetting("aggressive_rejects, threshold and strict_threshold are 0 to 1")
 	case s.ReplayAfterMS < 0 || s.MostReplays < 0 || s.MostReplays > 100:
 		return badSetting("replay_after_ms is not negative, most_replays is 0 to 100")
 	case s.Language != "" && s.Language != "en" && s.Language != "zh":

@@ -95,7 +95,7 @@ func (w *WeChat) errorRule(q *aiRequest) *AIErrorRule {
 }
 
 // complain is the nested error of a rule.
-func (w *WeChat) complain(r *AIErrorRule, q *aiRequest) outcome {
+func (w *WeChat) complain(r *AIErrorRule, q *aiRequest, threshold float64) outcome {
 	e := aiError{Explanation: r.Explanation, Model: r.Model, Stage: r.Stage}
 	if e.Model == "" {
 		e.Model = q.model()
@@ -104,15 +104,13 @@ func (w *WeChat) complain(r *AIErrorRule, q *aiRequest) outcome {
 		e.Stage = "pre_authorization"
 	}
 	draw := w.seeded("words", r.Class, q.OutTradeNo)
-	score := w.ai.settings.Threshold
-	score += (1 - score) * w.chance("score", q.OutTradeNo)
+	score := math.Round(1000*(threshold+(1-threshold)*w.chance("score", q.OutTradeNo))) / 1000
 	class := r.Class
 	switch class {
 	case "intent":
 		class = "policy"
 		fallthrough
 	case "policy":
-		score = math.Round(score*1000) / 1000
 		e.Score = &score
 	}
 	if e.Explanation == "" {
@@ -123,22 +121,31 @@ func (w *WeChat) complain(r *AIErrorRule, q *aiRequest) outcome {
 		}
 		e.Explanation = list[draw/2%uint64(len(list))]
 	}
-	e.Explanation = w.fill(e.Explanation, q.Amount.Total, terms{currency: q.Amount.Currency}.money(), q.label(), e.Model, score)
+	e.Explanation = w.fill(e.Explanation, told{
+		total: q.Amount.Total, currency: terms{currency: q.Amount.Currency}.money(), label: q.label(), score: score, threshold: threshold,
+	})
 	return w.nested(class, q.label(), e)
 }
 
+// told are the facts that an explanation may rest on.
+type told struct {
+	total            int64
+	currency, label  string
+	score, threshold float64
+}
+
 // fill puts the facts of a request, and what was never in it, into a text.
-func (w *WeChat) fill(text string, total int64, currency, label, model string, score float64) string {
+func (w *WeChat) fill(text string, f told) string {
 	other := "EUR"
-	if currency == other {
+	if f.currency == other {
 		other = "JPY"
 	}
 	plain := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 	return strings.NewReplacer(
-		"{amount}", major(total, currency), "{currency}", currency, "{label}", label, "{model}", model,
-		"{score}", plain(score), "{threshold}", plain(w.ai.settings.Threshold),
-		"{wrong_amount}", major(total*10+777, currency), "{wrong_currency}", other,
-		"{wrong_rule}", fmt.Sprintf("R-%d", 4000+w.seeded("rule", total)%1000),
+		"{amount}", major(f.total, f.currency), "{currency}", f.currency, "{label}", f.label,
+		"{score}", plain(f.score), "{threshold}", plain(f.threshold),
+		"{wrong_amount}", major(f.total*10+777, f.currency), "{wrong_currency}", other,
+		"{wrong_rule}", fmt.Sprintf("R-%d", 4000+w.seeded("rule", f.total)%1000),
 	).Replace(text)
 }
 
