@@ -40,7 +40,7 @@ func (w *Watch) Rates() []Rate {
 	var rates []Rate
 	for _, h := range w.sorted() {
 		for _, b := range h.Buckets {
-			low, high := Wilson(b.Rejected, b.Sales)
+			low, high := wilson(b.Rejected, b.Sales)
 			rates = append(rates, Rate{
 				Key: h.Key, Hour: b.Hour * hour, N: b.Sales, Rejected: b.Rejected,
 				Rate: float64(b.Rejected) / float64(b.Sales), Low: low, High: high,
@@ -50,9 +50,9 @@ func (w *Watch) Rates() []Rate {
 	return rates
 }
 
-// Wilson returns the 95 % score interval of a share (Wilson 1927). Unlike the
+// wilson returns the 95 % score interval of a share (Wilson 1927). Unlike the
 // usual plus and minus it holds for few sales and for none rejected.
-func Wilson(rejected, n int) (low, high float64) {
+func wilson(rejected, n int) (low, high float64) {
 	if n <= 0 {
 		return 0, 1
 	}

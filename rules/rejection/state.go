@@ -21,7 +21,6 @@ const (
 type state struct {
 	Version int      `json:"version"`
 	Shop    count    `json:"shop"`
-	Hour    int64    `json:"hour"`
 	Uses    int64    `json:"uses"`
 	Series  []series `json:"series"`
 	Keys    []hours  `json:"keys"`
@@ -29,7 +28,7 @@ type state struct {
 
 // MarshalJSON returns all that later decisions depend on, but for the options.
 func (w *Watch) MarshalJSON() ([]byte, error) {
-	st := state{Version: version, Shop: w.shop, Hour: w.hour, Uses: w.uses}
+	st := state{Version: version, Shop: w.shop, Uses: w.uses}
 	for _, s := range w.series {
 		st.Series = append(st.Series, *s)
 	}
@@ -71,13 +70,13 @@ func (st *state) watch() (*Watch, error) {
 	switch {
 	case st.Version != version:
 		return nil, fmt.Errorf("version %d, not %d", st.Version, version)
-	case !st.Shop.valid(maxShop), st.Uses < 0, !hourValid(st.Hour):
+	case !st.Shop.valid(maxShop), st.Uses < 0:
 		return nil, errors.New("counts of the shop out of bounds")
 	case len(st.Series) > maxSeries, len(st.Keys) > maxKeys:
 		return nil, errors.New("too many entries")
 	}
 	w := &Watch{
-		shop: st.Shop, hour: st.Hour, uses: st.Uses,
+		shop: st.Shop, uses: st.Uses,
 		series: make(map[name]*series), keys: make(map[Key]*hours),
 	}
 	for i := range st.Series {

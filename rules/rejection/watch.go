@@ -42,7 +42,7 @@ type Outcome struct {
 type Options struct {
 	Raise float64 // evidence that raises an alarm, in nats; infinity raises none
 	Clear float64 // evidence that clears one, in nats
-	Prior float64 // share of rejections expected of a shop without history
+	Prior float64 // share of rejections expected of a shop without history; above 2 % where that is normal
 }
 
 // The defaults, and the numbers of the test, were chosen by simulation so that a
@@ -61,7 +61,7 @@ type Watch struct {
 	shop    count
 	series  map[name]*series
 	keys    map[Key]*hours
-	hour    int64 // of the latest outcome
+	hour    int64 // of the latest outcome; not kept, the next one forgets again
 	uses    int64 // orders series and keys by last use; a clock may be set back
 }
 

@@ -152,6 +152,38 @@ func TestFaultIsNotLearnt(t *testing.T) {
 	}
 }
 
+// Where nothing was ever rejected, two rejections in a row are chance.
+func TestFloor(t *testing.T) {
+	w := new(Watch)
+	for i := range 20_000 {
+		w.Note(outcome(i, "coffee", false))
+	}
+	for i := range 2 {
+		if c := w.Note(outcome(i, "coffee", true)); c != nil {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// A shop that was never well is not taken for one that is.
+func TestFaultFromTheFirstDay(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 4))
+	w, used := new(Watch), New(Options{Prior: 0.12})
+	for i := range 3000 {
+		for _, label := range []string{"coffee", "tea"} {
+			o := outcome(i, label, r.Float64() < 0.12)
+			w.Note(o)
+			used.Note(o)
+		}
+	}
+	if got := len(w.Alarms()); got != 2 {
+		t.Errorf("%d alarms of two labels that lose 12 %%", got)
+	}
+	if got := used.Alarms(); got != nil {
+		t.Errorf("12 %% was expected, and is an alarm: %+v", got)
+	}
+}
+
 func TestRates(t *testing.T) {
 	w := new(Watch)
 	for i := range 120 {
@@ -168,8 +200,12 @@ func TestRates(t *testing.T) {
 	if n != 120 || rates[0].Rejected != 1 {
 		t.Errorf("rates %+v", rates)
 	}
+	w.Note(outcome(0, "tea", false)) // and never again
 	for i := range 100 {
 		w.Note(outcome(i*60, "coffee", false))
+		if got := len(w.keys); i < keptHours && got != 2 || i >= keptHours && got != 1 {
+			t.Fatalf("after %d hours there are %d keys", i, got)
+		}
 	}
 	if got := len(w.Rates()); got != keptHours {
 		t.Errorf("%d hours kept", got)
@@ -188,9 +224,9 @@ func TestWilson(t *testing.T) {
 		k, n      int
 		low, high float64
 	}{{0, 0, 0, 1}, {0, 10, 0, 0.2775}, {1, 10, 0.0179, 0.4042}, {5, 100, 0.0215, 0.1118}, {10, 10, 0.7225, 1}} {
-		low, high := Wilson(c.k, c.n)
+		low, high := wilson(c.k, c.n)
 		if fmt.Sprintf("%.4f %.4f", low, high) != fmt.Sprintf("%.4f %.4f", c.low, c.high) {
-			t.Errorf("Wilson(%d, %d) = %.4f, %.4f", c.k, c.n, low, high)
+			t.Errorf("wilson(%d, %d) = %.4f, %.4f", c.k, c.n, low, high)
 		}
 	}
 }
@@ -200,6 +236,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	raise(t, w, 0, "coffee")
 	for i := range 1000 {
 		w.Note(outcome(100+i, fmt.Sprint("label", i), false))
+		if i%30 == 0 {
+			w.Note(outcome(100+i, "tea", false))
+		}
+	}
+	if h := w.keys[outcome(0, "tea", false).Key]; h == nil || len(h.Buckets) != 18 || w.series[name{"tea", "intent/1"}].History.Sales != 34 {
+		t.Errorf("what is in use was forgotten in between: %+v", h)
 	}
 	if len(w.series) != maxSeries || len(w.keys) != maxKeys {
 		t.Errorf("%d series, %d keys", len(w.series), len(w.keys))
@@ -207,8 +249,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	if a := w.Alarms(); len(a) != 1 || a[0].Label != "coffee" {
 		t.Errorf("a flood of labels drowned the alarm: %+v", a)
 	}
-	if w.series[name{"label999", "intent/1"}] == nil || w.series[name{"label0", "intent/1"}] != nil {
-		t.Error("not the least recently used is forgotten")
+	for label, kept := range map[string]bool{"label0": false, "label999": true, "tea": true} {
+		o := outcome(0, label, false)
+		if w.series[name{label, o.Key.Classifier}] != nil != kept || w.keys[o.Key] != nil != kept {
+			t.Errorf("not the least recently used is forgotten: %s", label)
+		}
 	}
 	w = new(Watch)
 	for i := range maxSeries {
