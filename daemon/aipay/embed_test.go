@@ -163,8 +163,12 @@ func TestFeatures(t *testing.T) {
 	for name, change := range map[string]func(*Session){
 		"amount of the same size": func(s *Session) { s.Amount.Minor = 9999 },
 		"currency":                func(s *Session) { s.Amount.Currency = "USD" },
-		"zone":                    func(s *Session) { s.Started = s.Started.In(time.FixedZone("CST", 8*3600)) },
-		"millisecond":             func(s *Session) { shift(s, time.Millisecond) },
+		"zone": func(s *Session) {
+			for i := range s.Interactions {
+				s.Interactions[i].At = s.Interactions[i].At.In(time.FixedZone("CST", 8*3600))
+			}
+		},
+		"millisecond": func(s *Session) { shift(s, time.Millisecond) },
 	} {
 		if hash(change) != same {
 			t.Errorf("another %s gives another hash", name)

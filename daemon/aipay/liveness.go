@@ -2,11 +2,53 @@ package aipay
 
 import (
 	"crypto/hmac"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"qrposd/daemon/wechat"
 )
+
+// PathLiveness is where liveness sessions are begun, and asked about below it.
+const PathLiveness = "/v3/ai/liveness-sessions"
+
+// LivenessBody is the request for the session that a challenge named. The nonce
+// is this terminal's: an answer with another one is to somebody else's question.
+func LivenessBody(orderNo, sessionID, nonce string) ([]byte, error) {
+	var f faults
+	f.unless(wechat.ValidOrderNo(orderNo), "out_trade_no: 6 to 32 letters and digits")
+	f.unless(idForm.MatchString(sessionID), "session_id: that of the challenge")
+	f.unless(idForm.MatchString(nonce), "nonce: 1 to 64 letters and digits")
+	if err := f.err("liveness session"); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(struct {
+		OutTradeNo string `json:"out_trade_no"`
+		SessionID  string `json:"session_id"`
+		Nonce      string `json:"nonce"`
+	}{orderNo, sessionID, nonce})
+	if err != nil {
+		return nil, fmt.Errorf("aipay: %w", err)
+	}
+	return b, nil
+}
+
+// ReadLivenessSession reads the answer to the request for a session.
+func ReadLivenessSession(body []byte, sessionID string) (Challenge, error) {
+	d, err := open(body)
+	if err != nil {
+		return Challenge{}, err
+	}
+	c := Challenge{
+		SessionID: d.text("session_id", func(s string) bool { return s == sessionID }), URL: d.text("url", shown), Expires: d.time("expires_at"),
+	}
+	if d.err != nil {
+		return Challenge{}, d.err
+	}
+	return c, nil
+}
 
 // State is how far a liveness session is.
 type State string
