@@ -1,12 +1,12 @@
 package sim
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -207,7 +207,7 @@ func (w *WeChat) Report() Counts {
 	for name, m := range t.payers {
 		c.Payers[name] = *m
 	}
-	slices.SortStableFunc(c.Violations, func(a, b Violation) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
+	sort.SliceStable(c.Violations, func(i, j int) bool { return c.Violations[i].At.Before(c.Violations[j].At) })
 	if c.Violations == nil {
 		c.Violations = []Violation{}
 	}

@@ -3,7 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/http"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -152,8 +152,8 @@ func (w *WeChat) Screen() []ScreenOrder {
 			list = append(list, ScreenOrder{o.no, o.terms.description, o.terms.total, o.codeURL, o.expires, o.next != nil})
 		}
 	}
-	slices.SortFunc(list, func(a, b ScreenOrder) int {
-		return w.book.orders[b.OutTradeNo].created.Compare(w.book.orders[a.OutTradeNo].created)
+	sort.Slice(list, func(i, j int) bool {
+		return w.book.orders[list[i].OutTradeNo].created.After(w.book.orders[list[j].OutTradeNo].created)
 	})
 	return list
 }

@@ -2,7 +2,7 @@ package intent
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,7 +62,7 @@ func faultsOf(file string, text []byte, flaws []flaw) error {
 	if len(flaws) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(flaws, func(a, b flaw) int { return a.at - b.at })
+	sort.SliceStable(flaws, func(i, j int) bool { return flaws[i].at < flaws[j].at })
 	var faults Faults
 	for i, f := range flaws {
 		if i == MaxFaults-1 && len(flaws) > MaxFaults {
