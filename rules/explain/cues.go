@@ -17,6 +17,8 @@ var cues = []cue{
 		"insufficient~fund*", "insufficient~balance", "fund*~insufficient", "balance~insufficient", "not enough~balance",
 		"not enough~money", "not enough~fund*", "short of fund*", "balance~too low", "low~balance", "not have enough",
 		"not sufficient~balance", "overdrawn",
+		"low fund*", "low on fund*",
+
 		"balance~exhausted", "not contain enough", "额度不足",
 
 		"does not cover~wallet", "balance~not cover", "wallet~not cover", "not enough left", "ran out of money", "nothing left", "余额为零", "不够支付", "不够付", "没钱",
@@ -24,12 +26,14 @@ var cues = []cue{
 		"余额过低", "余额~不足",
 	}},
 	{User, 2, TopUp, []string{
-		"top up", "cannot cover", "holds~less", "too little", "充值",
+		"top up", "cannot cover", "holds~less", "holds too little", "充值",
 	}},
 	// The payer's card and account.
 	{User, 3, OtherCard, []string{
 		"card~expired", "card~declined", "card~rejected", "declined~card", "refused~card", "card~not support", "card~cannot be used",
-		"limit~card", "bank~card", "card~blocked", "card~not accepted", "card~invalid", "card~frozen", "lost or stolen",
+		"limit~card", "card~blocked", "card~not accepted", "card~invalid", "card~frozen", "lost or stolen",
+		"card~not allow", "card~expiry", "bank~not allow",
+
 		"turned~card down", "card~turned down", "换一张~卡",
 
 		"card~not enabled", "card~not activated", "reported lost", "reported stolen", "card~suspended", "bank~refused", "bank~declined", "bank~rejected", "card~closed", "do not honor", "issuer~declined", "issuer~refused", "卡~未开通", "卡~注销", "卡~停用", "付款银行",
@@ -53,7 +57,9 @@ var cues = []cue{
 	{User, 3, RefreshCode, []string{
 		"code~expired", "barcode~expired", "code~no longer valid", "code~malformed", "code~stale", "code~invalid",
 		"code~already used", "code~cannot be read", "refresh~code", "code~timed out",
-		"code~too old", "code~outdated", "code~again", "qr~yesterday", "open~payment page", "barcode~used", "barcode~invalid", "qr~expired", "码~有效期", "码~无法识别", "码~重复使用", "出示新", "再次出示",
+		"code~too old", "code~outdated", "code~again", "qr~yesterday", "open~payment page",
+		"码错误",
+		"barcode~used", "barcode~invalid", "qr~expired", "码~有效期", "码~无法识别", "码~重复使用", "出示新", "再次出示",
 		"code~used", "scan~again", "scan~new code",
 		"new code", "screenshot", "code~unreadable", "码~过期", "码~失效", "码无效", "码~已被使用", "重新扫码", "重新出示", "码~不正确", "码~超时",
 	}},
@@ -91,7 +97,9 @@ var cues = []cue{
 	{Policy, 3, AskManager, []string{
 		"risk score", "fraud", "anti-fraud", "risk control", "risk engine", "risk~too high", "risk~high", "anomal*", "suspicious",
 		"too many payments", "confidence~below", "confidence too low", "blocklist*",
-		"flagged", "card testing", "confidence~under", "likelihood of fraud", "out of character", "session~deviat*", "embedding~deviat*", "behaviour~deviat*", "behavior~deviat*", "pattern~deviat*", "tampered", "emulator", "proxy", "scoring", "风险较高", "类目~不支持", "风险~较高", "风险等级", "多次支付", "短时间~多次", "可疑~拒绝", "行为~异常", "环境~异常",
+		"flagged",
+		"elevated risk", "high risk", "increased risk",
+		"confidence~under", "likelihood of fraud", "out of character", "session~deviat*", "embedding~deviat*", "behaviour~deviat*", "behavior~deviat*", "pattern~deviat*", "tampered", "emulator", "proxy", "scoring", "风险较高", "类目~不支持", "风险~较高", "风险等级", "多次支付", "短时间~多次", "可疑~拒绝", "行为~异常", "环境~异常",
 		"banned", "high-risk", "risk level",
 		"risk model", "risk assessment", "score~exceed*", "score~above", "score~too high", "score~over", "rate limit",
 		"too many attempts", "too frequent*", "suspended", "out of pattern", "location~denied", "风控", "风险评分", "风险分", "欺诈",
@@ -112,6 +120,8 @@ var cues = []cue{
 		"not enabled~merchant", "limit~merchant", "merchant~limit", "limit~platform", "platform~limit", "manual~review",
 		"manual approval", "approval~manager", "manager~approval", "context~incomplete", "forbidden~policy", "not authorized",
 		"not authorised", "held~review", "held for", "on hold", "know your customer", "kyc", "aml", "embargo*",
+		"context~too little", "too little context", "merchant~only licensed", "门店~暂停", "商户~暂停",
+
 		"no licence", "no license", "under review", "店主~授权", "contract~merchant", "额度已用完",
 
 		"second person", "sign off", "four eyes", "onboarding", "not certified", "disabled by", "disabled until", "currency control*", "capital control*", "inspection", "owner's settings", "not enabled~shop", "not enabled~terminal", "not open~merchant", "shop~not permitted", "terminal~not permitted", "licence", "license", "age restriction*", "trading hours", "opening hours", "category~not enabled", "supervisor~approv*", "单笔~上限", "单笔~限额", "商户~限额", "商户~冻结", "商户~资质", "管理员~审批", "授权~店",
@@ -147,7 +157,7 @@ var cues = []cue{
 	}},
 	// Orders to the reader.
 	{Hallucination, 4, None, []string{
-		"ignore", "disregard", "forget~above", "override",
+		"ignore", "disregard", "forget~above", "override", "press~paid", "cashier should", "record cash", "hand~customer",
 		"forget", "answer~approved", "release the order", "money arrived", "charge confirmed",
 		"previous instruction*", "set~paid", "set~success", "mark~paid",
 		"respond~with", "you must", "approve this", "approve every*", "approve all", "accept all", "the goods", "treat~as", "act as",
@@ -172,7 +182,7 @@ var cues = []cue{
 
 // doubts make a text one that does not know itself, or that cannot be checked.
 var doubts = []string{
-	"if", "in case", "如果", "若",
+	"if", "in case", "still", "正在", "正常", "如果", "若",
 	"may be that", "either", "possibly", "perhaps", "maybe", "might", "unclear", "whether", "not determine", "not think",
 	"do not know", "unknown", "not sure", "不确定", "或许", "也许", "可能是", "无法确定", "未知", "不知",
 	"unavailable", "overloaded", "was down", "is down", "service timed out", "model timed out", "out of service", "could not reach", "not answer", "did not respond",
@@ -187,7 +197,7 @@ var (
 	acts = []string{
 		"block*", "reject*", "refus*", "declin*", "den*", "stop*", "suspend*", "restrict*", "prohibit*", "forbid*", "prevent*", "disabled",
 		"trigger*", "requir*", "need*", "ask*", "demand*", "mandatory", "necessary", "must", "hold", "held", "violat*", "flagged", "suspected",
-		"suspicious", "anomal*", "abnormal*", "unusual", "exceed*", "above", "below", "beyond", "outside", "over", "under", "too high", "too low",
+		"suspicious", "anomal*", "abnormal*", "unusual", "exceed*", "above", "below", "beyond", "outside", "over", "under", "too high", "too low", "too little", "only", "elevated", "暂停",
 		"too many", "too far", "high", "reached", "used up", "not permitted", "not allow*", "not enabled", "not certified", "not authori*",
 		"may not", "does not accept", "no licence", "no license", "incomplete", "deny list", "caps", "hit", "deviat*", "reported", "surpass*", "poor", "changed",
 		"拦截", "拒绝", "触发", "需", "要求", "禁止", "限制", "超过", "超出", "高于", "低于", "过高", "较高", "异常", "可疑", "疑似", "命中", "不予",
@@ -195,7 +205,7 @@ var (
 	}
 	idle = []string{
 		"passed", "crashed", "offline", "not be consulted", "not finished", "starting up", "timed out", "timeout", "failed to", "pending",
-		"not available", "not be reached", "no answer", "restarting", "not yet", "in progress", "not run", "skipped", "cleared", "error*",
+		"not available", "not be reached", "no answer", "restart*", "outage", "升级", "没有给出", "未给出", "not yet", "in progress", "not run", "skipped", "cleared", "error*",
 		"通过", "超时", "尚未", "未完成", "没有响应", "崩溃", "离线", "重启", "进行中", "跳过", "失败", "未返回",
 	}
 )

@@ -123,7 +123,7 @@ func Read(text string, sent Sent) Finding {
 	}
 	return Finding{
 		Cause: top, Confidence: share(p, q),
-		Sure: p >= plain && q == 0, Advice: v.advice[top],
+		Sure: p >= plain && q == 0 && understood(s, &sent), Advice: v.advice[top],
 	}
 }
 

@@ -93,3 +93,33 @@ func hanCovered(s string) bool {
 	}
 	return true
 }
+
+// understood says whether every word of s is of the vocabulary or was sent. One
+// strange word may be what a model made up ("for the flight ticket"), and what a
+// payer is told for certain may not hold it.
+func understood(s string, sent *Sent) bool {
+	for i := 0; i < len(s); {
+		end := i
+		for end < len(s) && (letter(s[end]) || end > i && s[end] == '-') {
+			end++
+		}
+		if end > i {
+			word := strings.TrimRight(s[i:end], "-")
+			if _, ok := slices.BinarySearch(words, word); !ok && len(word) > 1 && code(word) == "" && !named(word, sent) {
+				return false
+			}
+			i = end
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		if s[i] >= utf8.RuneSelf && size == 3 {
+			word := chinese(s[i:])
+			if word == "" && !strings.Contains(hanMarks, s[i:i+size]) {
+				return false
+			}
+			size = max(size, len(word))
+		}
+		i += size
+	}
+	return true
+}
