@@ -189,7 +189,7 @@ func (w *WeChat) createAI(c *call, q *aiRequest, complete, verified bool) (*aiPa
 		out = w.chargePayer(c, charge{no: q.OutTradeNo, terms: t})
 	}
 	o := w.book.orders[q.OutTradeNo]
-	if out.refusal != nil && (known || o == nil || o.pay.id == "" && o.next == nil) {
+	if out.refusal != nil && (known || o == nil) {
 		return nil, out.refusal
 	}
 	if p == nil {
@@ -202,7 +202,7 @@ func (w *WeChat) createAI(c *call, q *aiRequest, complete, verified bool) (*aiPa
 		}
 	}
 	p.token = w.aiID("it_")
-	return p, out.refusal // a refusal that is only an answer lost: the payment is under way
+	return p, out.refusal // the first order of a number is a payment, even one that failed or whose answer is lost
 }
 
 // replay answers a payment again: a new token and, when no key protects it, a new transaction.

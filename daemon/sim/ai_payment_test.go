@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -68,8 +70,11 @@ func TestAIPayersBehave(t *testing.T) {
 	equal(t, "asks", s.aiPay(202, key, body).str("state"), userPaying)
 	s.clock.pass(8 * time.Second)
 	equal(t, "paid", s.aiPay(200, key, body).str("state"), success)
-	poor := s.number()
-	equal(t, "poor", s.aiPay(403, s.key(), s.aiBody(poor, 1200, s.code(behaveNotEnough))).str("code"), "NOT_ENOUGH")
+	poor := s.aiBody(s.number(), 1200, s.code(behaveNotEnough))
+	key = s.key()
+	equal(t, "poor", s.aiPay(403, key, poor).str("code"), "NOT_ENOUGH")
+	equal(t, "the same payment", s.aiPay(200, key, poor).str("state"), payError)
+	equal(t, "another key", s.aiPay(400, s.key(), poor).str("code"), "ORDER_CLOSED")
 	equal(t, "no code", s.aiPay(403, s.key(), s.aiBody(s.number(), 1200, "131111111111111111")).str("code"), "AUTH_CODE_INVALID")
 	equal(t, "charges", s.w.WeChat.Report().Totals.Charges, 1)
 	for name, change := range map[string]func(obj){
@@ -244,4 +249,64 @@ func TestAIIntentToken(t *testing.T) {
 	body["intent_token"] = fresh
 	equal(t, "fresh", s.aiPay(200, s.key(), body).str("state"), notPay)
 	equal(t, "payments", s.aiCounts().Payments, 1)
+}
+
+func TestAIOneKeyFromManySidesChargesOnce(t *testing.T) {
+	s := newAIShop(t)
+	s.http.Timeout = 0
+	s.control("POST", "/sim/rules", obj{"op": "ai_payment", "fault": "reset_after", "times": 8}, 200)
+	no, key := s.number(), s.key()
+	body := s.aiBody(no, 900, s.code(behavePay))
+	tokens := make(chan string, 32)
+	var wg sync.WaitGroup
+	for range cap(tokens) {
+		wg.Go(func() {
+			g, err := s.aiTry(key, body)
+			if err == nil {
+				tokens <- g.str("intent_token")
+			} else if !isReset(err) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	close(tokens)
+	seen := map[string]bool{}
+	for token := range tokens {
+		if token == "" || seen[token] {
+			t.Errorf("token %q", token)
+		}
+		seen[token] = true
+	}
+	equal(t, "answers", len(seen), 24)
+	equal(t, "charges", s.w.WeChat.Report().Totals.Charges, 1)
+	equal(t, "replays", s.aiCounts().Replays, 31)
+}
+
+func FuzzAIRequests(f *testing.F) {
+	k := &Credentials{MchID: "1900000109", AppID: "wxd678efh567hg6787"} // nothing is signed behind the door
+	s := &shop{k: k, clock: &clock{}}
+	good, err := json.Marshal(s.aiBody("F-000001", 900, ""))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, aiKey(sessionOf(aiVectors...), 1), 0)
+	f.Add([]byte(`{"base":"USD","quote":"CNY","amount":{"total":1,"currency":"USD"}}`), uuidKey, 1)
+	f.Add([]byte(`{"out_trade_no":"F-000001","session_id":"LV0000001","nonce":"n"}`), "v1..1.", 2)
+	f.Add([]byte(`{"context":{"interactions":[{}]},"fx":{},"liveness":{}}`), "", 3)
+	f.Fuzz(func(t *testing.T, body []byte, key string, op int) {
+		w := &WeChat{Credentials: k, AISecret: []byte(aiSecret)}
+		w.lock()
+		defer w.mu.Unlock()
+		for range 2 {
+			c := &call{op: aiOps[uint(op)%uint(len(aiOps))], key: key, body: body, session: key, now: time.Unix(1_800_000_000, 0)}
+			a := w.encode(c, w.execute(c))
+			if !json.Valid(a.body) || a.status/100 != 2 && a.status/100 != 4 {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+		}
+		if n := len(w.tally.payers); n != 0 {
+			t.Fatalf("%d payers charged, and nobody held up a phone", n)
+		}
+	})
 }
