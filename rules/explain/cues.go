@@ -151,8 +151,8 @@ var cues = []cue{
 	{Hallucination, 4, None, []string{
 		"payment~succeeded", "payment~successful*", "payment~success", "transaction~successful*", "completed successfully",
 		"successfully paid", "successful payment", "been paid", "already paid", "is paid", "as paid", "was charged", "been charged",
-		"charged twice", "is approved", "paid in full", "payment is complete", "payment complete", "payment went through",
-		"fund* received", "settled", "successfully charged", "支付成功", "付款成功", "交易成功", "已支付", "已付款", "扣款成功", "完成扣款", "已收款", "已到账",
+		"charged twice", "is approved", "paid in full", "amount~taken from", "as approved", "take it as", "payment is complete", "payment complete", "payment went through",
+		"fund* received", "settled", "successfully charged", "支付成功", "付款成功", "交易成功", "已支付", "已付款", "扣款成功", "完成扣款", "已收款", "已~扣款", "交易完成", "已到账",
 		"付款完成", "支付完成", "已完成支付", "已扣款",
 	}},
 	// Orders to the reader.
@@ -186,6 +186,8 @@ var doubts = []string{
 	"may be that", "either", "possibly", "perhaps", "maybe", "might", "unclear", "whether", "not determine", "not think",
 	"do not know", "unknown", "not sure", "不确定", "或许", "也许", "可能是", "无法确定", "未知", "不知",
 	"unavailable", "overloaded", "was down", "is down", "service timed out", "model timed out", "out of service", "could not reach", "not answer", "did not respond",
+	"resolved", "replaced", "refreshed", "more time", "computed", "connection", "confirmed with", "refund*", // none of it is a reason to refuse a payment
+	"退款", "已输入", "已刷新", "已解除", "等待", "仍", "更多时间",
 	"不可用", "维护", "无响应", "未响应", "故障", "宕机", // who is not there has not judged
 	"hundred*", "thousand*", "million*", "dozen*", // figures in words cannot be checked
 	"一元", "二元", "两元", "三元", "四元", "五元", "六元", "七元", "八元", "九元", "十元", "百元", "千元", "亿元", "折",

@@ -115,10 +115,8 @@ func Read(text string, sent Sent) Finding {
 		top, other = Policy, User
 	}
 	p, q := v.points[top], v.points[other]
-	if top == Policy && (has(s, idle) || !has(s, acts)) {
-		return Finding{Confidence: share(q, p)}
-	}
-	if p < enough || p-q < margin || q >= plain || v.doubt || made > 0 { // two plain causes are one too many
+	idled := top == Policy && (has(s, idle) || !has(s, acts))
+	if p < enough || p-q < margin || q >= plain || v.doubt || idled { // two plain causes are one too many
 		return Finding{Confidence: share(q, p)}
 	}
 	return Finding{

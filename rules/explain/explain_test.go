@@ -81,6 +81,25 @@ func TestReadDoubts(t *testing.T) {
 	}
 }
 
+func TestReadIsSureOfWhatItUnderstands(t *testing.T) {
+	for text, sure := range map[string]bool{
+		"insufficient balance":                        true,
+		"insufficient balance for CNY 9.90":           true,
+		"insufficient balance for the flight ticket":  false,
+		"余额不足":                                        true,
+		"余额不足以支付9.90元":                                true,
+		"余额不足以购买机票":                                   false,
+		"blocked by risk control":                     true,
+		"the fraud check passed":                      false,
+		"risk control could not be consulted":         false,
+		"if the balance is insufficient, please wait": false,
+	} {
+		if f := Read(text, requests["bare"]); f.Sure != sure {
+			t.Errorf("%q: %+v", text, f)
+		}
+	}
+}
+
 func TestReadIsBounded(t *testing.T) {
 	padding := strings.Repeat("字", most/3+1)
 	if f := Read(padding+"余额不足", requests["bare"]); f.Cause != Unknown {

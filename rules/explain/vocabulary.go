@@ -63,4 +63,4 @@ var (
 
 // hanMarks are the characters that bind words or stand beside figures, whose
 // currency has been checked by then.
-const hanMarks = "的了该此被本在或是等和与中为有将其元块万日美欧英镑港币人民韩泰铢卢布€₩฿"
+const hanMarks = "的以了该此被本在或是等和与中为有将其元块万日美欧英镑港币人民韩泰铢卢布€₩฿"
