@@ -108,8 +108,17 @@ type aiFXTerms struct {
 	ProjectionID string      `json:"projection_id"`
 	Base         string      `json:"base"`
 	Quote        string      `json:"quote"`
-	AgreedRate   json.Number `json:"agreed_rate"` // a number or a decimal string
+	Low          json.Number `json:"low"` // rates are numbers or decimal strings
+	Mid          json.Number `json:"mid"`
+	High         json.Number `json:"high"`
+	AgreedRate   json.Number `json:"agreed_rate"`
 	ConfirmedAt  string      `json:"confirmed_at"`
+}
+
+func sameRate(sent json.Number, told string) bool {
+	a, okA := decimal(sent.String())
+	b, okB := decimal(told)
+	return okA && okB && a.Cmp(b) == 0
 }
 
 // checkFX holds a payment against the projection it names: the amount is the projected one at the agreed rate, less
@@ -134,6 +143,9 @@ func (w *WeChat) checkFX(c *call, q *aiRequest) (wrong string) {
 		return "The time at which the payer confirmed the price cannot be read."
 	case !ok || !okLow || !okHigh || rate.Cmp(low) < 0 || rate.Cmp(high) > 0:
 		return "The agreed rate " + strconv.Quote(q.FX.AgreedRate.String()) + " lies outside the projected range of " + p.Low + " to " + p.High + "."
+	}
+	if !sameRate(q.FX.Low, p.Low) || !sameRate(q.FX.Mid, p.Mid) || !sameRate(q.FX.High, p.High) {
+		w.tally.violation(c.no, c.now, "the range of rates is not that of the projection")
 	}
 	due := new(big.Rat).Mul(new(big.Rat).SetInt64(p.total), rate)
 	for places := decimals(p.Quote) - decimals(p.Base); places != 0; {

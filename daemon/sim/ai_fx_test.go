@@ -67,6 +67,9 @@ func TestAICrossCurrencyPayment(t *testing.T) {
 		b := s.aiBody(no, total, s.code(behavePay))
 		b["amount"] = obj{"total": total, "currency": currency}
 		fx := obj{"projection_id": p.str("projection_id"), "base": p.str("base"), "quote": p.str("quote"), "agreed_rate": rate}
+		for _, k := range []string{"low", "mid", "high"} {
+			fx[k] = p.str(k)
+		}
 		if change != nil {
 			change(fx)
 		}
@@ -93,6 +96,11 @@ func TestAICrossCurrencyPayment(t *testing.T) {
 	s.must(400, "POST", refundPath, refund)
 	refund["amount"] = obj{"refund": 258, "total": 258, "currency": "JPY"}
 	equal(t, "refund", s.must(200, "POST", refundPath, refund).str("amount.currency"), "JPY")
+
+	equal(t, "violations", len(s.w.WeChat.Report().Violations), 0)
+	no, g = pay(p, 3560, "CNY", "7.12", func(fx obj) { fx["low"] = "7.0" })
+	equal(t, "another range", g.str("state"), success)
+	equal(t, "is a violation", s.counts(no).Violations[0].What, "the range of rates is not that of the projection")
 
 	before := s.w.WeChat.Report().Totals.Charges
 	for name, c := range map[string]struct {
