@@ -90,7 +90,7 @@ func (c *Client) pay(ctx context.Context, step sale.Step, s sale.Sale, req sale.
 	if !keyed(s, step) {
 		// A key that is not on disk would be another one after a power cut, and
 		// then one sale is two payments.
-		return about(step, sale.Event{Kind: sale.Unclear, Why: &whyNoKey})
+		return about(step, unclear(whyNoKey))
 	}
 	a := c.api.CallUnder(ctx, req, s.Attempt(step.OrderNo).Key)
 	ev, said := c.api.Hear(step, s, req, a)
@@ -141,7 +141,7 @@ func (c *Client) ask(ctx context.Context, step sale.Step, s sale.Sale) sale.Even
 	step.Do = sale.Query
 	req, err := c.api.Prepare(step, s, sale.PayerCode{})
 	if err != nil {
-		return sale.Event{Kind: sale.Unclear, Why: &whyUnread}
+		return unclear(whyUnread)
 	}
 	return c.query(ctx, step, s, req)
 }

@@ -49,7 +49,8 @@ func (c *Client) hearPayment(ctx context.Context, step sale.Step, s sale.Sale, p
 	switch p.State {
 	case "NOTPAY", "USERPAYING":
 		if step.Do == sale.Charge {
-			return sale.Event{Kind: sale.Waiting, Why: &whyPaying}
+			why := whyPaying
+			return sale.Event{Kind: sale.Waiting, Why: &why}
 		}
 		if p.CodeURL == "" {
 			return unclear(whyUnread)

@@ -102,6 +102,8 @@ func Kinds() []Kind {
 // Event is a fact about a sale. Facts are never wrong: what was not heard is
 // the fact Unclear. At and Wall are stamped by the store in the transaction
 // that records the fact.
+//
+// budget: a fact is one line of the journal, whatever it is about
 type Event struct {
 	Kind    Kind      `json:"kind"`
 	At      Instant   `json:"at"`

@@ -91,8 +91,6 @@ func (e End) Watched() bool { return e == EndRefused || e == EndConcluded }
 func (e End) Retryable() bool { return e == EndTakenBack || e == EndNotSent || e == EndRefused }
 
 // Attempt is one order at the provider. A sale has at most one open attempt.
-//
-// budget: what is known of an attempt is one record, and is stored and read as one
 type Attempt struct {
 	OrderNo       string        `json:"order_no"`
 	Request       Request       `json:"request"`

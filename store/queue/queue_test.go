@@ -156,21 +156,11 @@ func TestQueueIsItsModel(t *testing.T) {
 				if err != nil {
 					r.Fatal(err)
 				}
-				switch verb {
-				case "done", "retire":
+				if verb == "done" || verb == "retire" {
 					delete(live, key)
 					retired++
-				case "retry":
-					if trying[key] || j.Due > now || due > now {
-						j.Due = due // else it was due and is: it keeps its place
-					}
-					live[key] = j
-				default:
-					if verb == "begin" {
-						j.Attempts++
-					}
-					j.Due = due
-					live[key] = j
+				} else {
+					live[key] = expect(j, verb, now, due, trying[key])
 				}
 				if verb != "put" {
 					trying[key] = verb == "begin"
@@ -196,6 +186,17 @@ func TestQueueIsItsModel(t *testing.T) {
 			},
 		})
 	})
+}
+
+// expect is the job after a verb that does not end it.
+func expect(j Job, verb string, now, due sale.Instant, trying bool) Job {
+	if verb == "begin" {
+		j.Attempts++
+	}
+	if verb != "retry" || trying || j.Due > now || due > now {
+		j.Due = due // else it was due and is: it keeps its place
+	}
+	return j
 }
 
 func second(_ Job, err error) error { return err }
