@@ -64,6 +64,7 @@ type Daemon struct {
 	o       Options
 	store   *store.DB
 	gateway *wechat.Client
+	refused *rejections // nil where no model of the provider refuses
 	vitals  *vitals
 	judge   *judge
 	desk    *checkout.Desk
@@ -99,6 +100,10 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	gateway, err := openGateway(cfg, d.gateway, intents, device, o.Log)
 	if err != nil {
 		return d, &ConfigError{Err: err}
+	}
+	if cfg.AIPay.Enabled {
+		d.refused = openRejections(gateway, cfg.AIPay.PreAuthorization, intents, d.store, o.Log)
+		gateway = d.refused
 	}
 	d.vitals = &vitals{Gateway: gateway}
 	if d.judge, err = openJudge(cfg, d.store, d.vitals, intents, o.Log); err != nil {
@@ -301,6 +306,9 @@ func (d *Daemon) Close() error {
 	if d.judge != nil {
 		d.judge.Advisor.Close()
 		d.judge.models.Close()
+	}
+	if d.refused != nil {
+		d.refused.Close()
 	}
 	if d.ln != nil {
 		if err := d.ln.Close(); !errors.Is(err, net.ErrClosed) {

@@ -20,6 +20,7 @@ func (d *Daemon) metrics(w io.Writer) {
 	line("# TYPE qrposd_sales_owing gauge\nqrposd_sales_owing %d", owing)
 	line("# TYPE qrposd_sales_driven gauge\nqrposd_sales_driven %d", driven)
 	d.judge.metrics(line)
+	d.refused.metrics(line)
 }
 
 func (j *judge) metrics(line func(string, ...any)) {

@@ -16,6 +16,7 @@ import (
 //	maps: "schema"   -> product name and version of the layout
 //	      "identity" -> a random number that names this file for good
 //	      "clock"    -> the till's own time at the last commit
+//	      "kept/..."  -> what a part of the till remembers for itself
 //	      "device"   -> the machine that the file belongs to, and those before it
 //
 //	path: sale

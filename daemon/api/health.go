@@ -27,7 +27,10 @@ type Health struct {
 	Gateway Part `json:"gateway" doc:"The payment provider"`
 	Scanner Part `json:"scanner" doc:"The scanner on its port"`
 	Clock   Part `json:"clock" doc:"Whether the wall clock can be trusted"`
-	Judge   Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
+	// Rejections are of payments, by the payment AI API.
+	Rejections Part `json:"rejections" doc:"Whether the payment AI API refuses more than usual"`
+
+	Judge Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
 }
 
 // Ready says that the till can take a sale. The network is not part of it: a
@@ -38,17 +41,18 @@ func (h Health) Ready() bool { return h.Store.Level == OK || h.Store.Level == Tr
 // pulled cable, a fault at the provider and a lost scanner have different
 // remedies.
 var notices = map[string]Text{
-	"store_down":      {"The till cannot write to its disk. Take no sale; call support.", "本机无法写入磁盘。请勿收款，并联系技术支持。"},
-	"store_trouble":   {"The till's disk is nearly full or failing. Call support.", "本机磁盘将满或有故障，请联系技术支持。"},
-	"network_down":    {"No network. Check the cable or the router; open sales go on by themselves.", "网络已断开。请检查网线或路由器，未完成的交易会自动继续。"},
-	"network_trouble": {"The network is slow. Payments take longer.", "网络缓慢，付款需要更长时间。"},
-	"gateway_down":    {"WeChat Pay cannot be reached. The network works; the fault is theirs.", "微信支付无法访问。网络正常，故障在对方。"},
-	"gateway_trouble": {"WeChat Pay is slow or has faults. Payments may stay uncertain for a while.", "微信支付响应缓慢或异常，结果可能暂时无法确定。"},
-	"scanner_down":    {"The scanner is not there. Check its cable, or show a QR code.", "未找到扫码器。请检查连接线，或出示二维码收款。"},
-	"scanner_trouble": {"The scanner sends what cannot be read. Unplug it and plug it in again.", "扫码器数据异常，请重新插拔。"},
-	"judge_trouble":   {"The till decides by its rules alone; the models are slow or out of reach. Selling goes on.", "审核模型缓慢或无法访问，目前仅按规则判断，可继续收款。"},
-	"clock_down":      {"The till's clock is wrong. Call support.", "本机时钟有误，请联系技术支持。"},
-	"clock_trouble":   {"The till's clock is not confirmed yet.", "本机时钟尚未校准。"},
+	"store_down":         {"The till cannot write to its disk. Take no sale; call support.", "本机无法写入磁盘。请勿收款，并联系技术支持。"},
+	"store_trouble":      {"The till's disk is nearly full or failing. Call support.", "本机磁盘将满或有故障，请联系技术支持。"},
+	"network_down":       {"No network. Check the cable or the router; open sales go on by themselves.", "网络已断开。请检查网线或路由器，未完成的交易会自动继续。"},
+	"network_trouble":    {"The network is slow. Payments take longer.", "网络缓慢，付款需要更长时间。"},
+	"gateway_down":       {"WeChat Pay cannot be reached. The network works; the fault is theirs.", "微信支付无法访问。网络正常，故障在对方。"},
+	"gateway_trouble":    {"WeChat Pay is slow or has faults. Payments may stay uncertain for a while.", "微信支付响应缓慢或异常，结果可能暂时无法确定。"},
+	"scanner_down":       {"The scanner is not there. Check its cable, or show a QR code.", "未找到扫码器。请检查连接线，或出示二维码收款。"},
+	"scanner_trouble":    {"The scanner sends what cannot be read. Unplug it and plug it in again.", "扫码器数据异常，请重新插拔。"},
+	"judge_trouble":      {"The till decides by its rules alone; the models are slow or out of reach. Selling goes on.", "审核模型缓慢或无法访问，目前仅按规则判断，可继续收款。"},
+	"rejections_trouble": {"The payment service refuses one kind of sale more often than usual. Tell the owner.", "支付服务对某类交易的拒绝率异常，请告知店主。"},
+	"clock_down":         {"The till's clock is wrong. Call support.", "本机时钟有误，请联系技术支持。"},
+	"clock_trouble":      {"The till's clock is not confirmed yet.", "本机时钟尚未校准。"},
 }
 
 // NewNotice is a notice in the words of its code where there are any, and in
@@ -67,7 +71,7 @@ func (h Health) Notices() []Notice {
 	for _, p := range []struct {
 		name string
 		part Part
-	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}} {
+	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}} {
 		code := p.name + "_" + string(p.part.Level)
 		if text, ok := notices[code]; ok {
 			if at := p.part.Since; !at.IsZero() {
