@@ -35,6 +35,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
 	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
 	@go vet ./... $(TOOLS)
+	@go vet -tags till ./daemon/qrposd
 	@go tool staticcheck ./... $(TOOLS)
 	@go test -count=1 -run '^TestLayers' ./daemon
 	@go run ./.ci/check
@@ -52,11 +53,11 @@ bench: build cross ## Benchmarks of every package, sizes of the binaries, what t
 build: ## build/qrposd for this machine
 	$(BUILD) -o build/qrposd ./daemon/qrposd
 
-cross: ## Stripped static binaries for the boxes tills are made of, into build/
-	GOOS=linux GOARCH=arm64 $(BUILD) -o build/qrposd-linux-arm64 ./daemon/qrposd
-	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o build/qrposd-linux-armv7 ./daemon/qrposd
-	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o build/qrposd-linux-armv6 ./daemon/qrposd
-	GOOS=linux GOARCH=amd64 $(BUILD) -o build/qrposd-linux-amd64 ./daemon/qrposd
+cross: ## Stripped static binaries for the boxes tills are made of, without the simulator, into build/
+	GOOS=linux GOARCH=arm64 $(BUILD) -tags till -o build/qrposd-linux-arm64 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -tags till -o build/qrposd-linux-armv7 ./daemon/qrposd
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -tags till -o build/qrposd-linux-armv6 ./daemon/qrposd
+	GOOS=linux GOARCH=amd64 $(BUILD) -tags till -o build/qrposd-linux-amd64 ./daemon/qrposd
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static

@@ -1,3 +1,5 @@
+//go:build !till
+
 package main
 
 import (

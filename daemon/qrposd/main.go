@@ -66,10 +66,8 @@ type usage string
 func (u usage) Error() string { return string(u) }
 
 func verbs() []verb {
-	return []verb{
+	return append([]verb{
 		{"serve", "-config FILE", "run the till", serve},
-		{"demo", "[-once] [-ai]", "run the till with a simulated provider, scanner and customer", demo},
-		{"sim", "[-dir DIR]", "run the simulated provider, scanner and customer alone", simulate},
 		{"sale", "open|ls|show|cancel|refund|scan ...", "make and look at sales of a running till", saleVerb},
 		{"rules", "default|check|test|replay|shadow|explain ...", "look at rules and try them", rulesVerb},
 		{"check", "[-q] FILE", "verify a store file of a stopped till", check},
@@ -77,7 +75,7 @@ func verbs() []verb {
 		{"adopt", "-config FILE", "take over the store of a till that this machine replaces", adopt},
 		{"config", "[FILE | -print NAME]", "print the configuration with its defaults, or check one", config},
 		{"version", "", "print the version", printVersion},
-	}
+	}, simulated()...)
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
