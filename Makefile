@@ -12,6 +12,7 @@ BUILD     = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$
 SMALL     = -gcflags=std=-l -gcflags=github.com/...=-l
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
+SEEDS     ?= 10000
 
 # The go tool's patterns pass over a directory that begins with a dot.
 TOOLS  := ./.ci/check ./.ci/footprint
@@ -21,7 +22,7 @@ E2E     = $(wildcard daemon/e2e)
 RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
-.PHONY: demo test test-gateways check bench build cross test-arm fuzz help
+.PHONY: demo test test-gateways check bench seeds build cross test-arm fuzz help
 
 demo: build ## The whole till on this machine: simulated payments, models, scanner and customer
 	build/qrposd demo
@@ -49,6 +50,11 @@ bench: build cross ## Benchmarks of every package, sizes of the binaries, what t
 	@go run ./.ci/footprint -max 10000000 build/qrposd-linux-arm64
 	@go run ./.ci/footprint $(filter-out build/qrposd-linux-arm64,$(SIZED))
 	@.ci/atrest
+
+seeds: ## What context, key, reading and watching are worth, against the simulated payment AI API; SEEDS sales a row
+	@QRPOSD_SEEDS=$(SEEDS) go test -count=1 -timeout 40m -v -run '^Test(ContextIsWorthIt|OneCoffeeIsOneCharge)$$' ./daemon/aipay | grep -E 'n=|FAIL|^ok'
+	@go test -count=1 -v -run '^TestCorpus' ./rules/explain | grep -E 'F1|FAIL|^ok'
+	@go test -run '^$$' -bench Figures -benchtime 1x ./rules/rejection
 
 build: ## build/qrposd for this machine
 	$(BUILD) -o build/qrposd ./daemon/qrposd
