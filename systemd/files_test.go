@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -203,13 +204,17 @@ func TestSysusers(t *testing.T) {
 func TestTmpfiles(t *testing.T) {
 	root := t.TempDir()
 	// The user only exists once installed; the numbers of the one who tests stand in, so that no root is needed.
-	text := regexp.MustCompile(`(?m)^(d \S+ \d+) \S+ \S+ -$`).ReplaceAll(tmpfiles, []byte("$1 - - -"))
+	text := regexp.MustCompile(`(?m)^([dz] \S+ \d+) \S+ \S+ -$`).ReplaceAll(tmpfiles, []byte("$1 - - -"))
 	conf := install(t, "qrposd.conf", text)
+	serial := "sys/class/dmi/id/product_uuid"
+	if err := errors.Join(os.MkdirAll(filepath.Join(root, filepath.Dir(serial)), 0o755), os.WriteFile(filepath.Join(root, serial), nil, 0o400)); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := exec.Command(tool(t, "systemd-tmpfiles"), "--create", "--root="+root, conf).CombinedOutput(); err != nil &&
 		os.Geteuid() == 0 {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for dir, want := range map[string]os.FileMode{"etc/qrposd": 0o750, "etc/credstore": 0o700} {
+	for dir, want := range map[string]os.FileMode{"etc/qrposd": 0o750, "etc/credstore": 0o700, serial: 0o440} {
 		info, err := os.Stat(filepath.Join(root, dir))
 		if err != nil {
 			t.Error(err)
