@@ -22,12 +22,13 @@ type room struct {
 // rooms runs downwards: no row names one that follows it.
 var rooms = []room{
 	{"rules/money", nil},
+	{"rules/document", nil},
 	{"rules/sale", []string{"rules/money"}},
 	{"rules/sale/diagram", []string{"rules/sale"}}, // writes sale.md for go generate
-	{"rules", []string{"rules/money", "rules/sale"}},
+	{"rules", []string{"rules/money", "rules/document", "rules/sale"}},
 
 	{"rules/explain", []string{"rules/money"}},
-	{"rules/intent", []string{"rules/money"}},
+	{"rules/intent", []string{"rules/money", "rules/document"}},
 	{"rules/rejection", nil},
 
 	{"hw/scanner", nil},
@@ -76,7 +77,7 @@ var modules = []struct {
 		"a breaker stands before an endpoint outside",
 	},
 	{"github.com/danielgtaylor/huma/v2", []string{"daemon/api", "daemon/web"}, "HTTP ends there"},
-	{"github.com/pelletier/go-toml/v2", []string{"rules", "rules/intent", "daemon", "daemon/qrposd"}, "there are three files to read: rules, intents and configuration"},
+	{"github.com/pelletier/go-toml/v2", []string{"rules/document", "daemon", "daemon/qrposd"}, "one room reads what is strict to the column, and the configuration is decoded"},
 	{
 		"golang.org/x/sys",
 		[]string{"hw/scanner", "hw/printer", "store", "daemon", "daemon/qrposd", "daemon/sim"},

@@ -3,51 +3,35 @@ package rules
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"qrposd/rules/document"
 )
 
 // Code says what kind of fault a file has, for programs.
-type Code string
+type Code = document.Code
 
 // The faults of a file.
 const (
-	Syntax    Code = "syntax"    // it cannot be read
-	Unknown   Code = "unknown"   // a name, key or word that does not exist
-	Missing   Code = "missing"   // something that every rule has
-	Duplicate Code = "duplicate" // the same thing twice
-	Type      Code = "type"      // values that do not go together
-	Range     Code = "range"     // a value that cannot be
-	TooMuch   Code = "too_much"  // a bound of this package
+	Syntax    = document.Syntax
+	Unknown   = document.Unknown
+	Missing   = document.Missing
+	Duplicate = document.Duplicate
+	Type      = document.Type
+	Range     = document.Range
+	TooMuch   = document.TooMuch
 )
 
-// Fault is one thing that is wrong with a file: where, what, and what to write
-// instead. Column counts characters and begins at 1.
-type Fault struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Code    Code   `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
-}
+// MaxFaults is how many faults are named at once.
+const MaxFaults = document.MaxFaults
 
-func (f *Fault) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s; %s", f.File, f.Line, f.Column, f.Message, f.Hint)
-}
+// Fault is one thing that is wrong with a file.
+type Fault = document.Fault
 
 // Faults are the faults of a file in the order of its lines, at most MaxFaults.
-type Faults []*Fault
+type Faults = document.Faults
 
-func (f Faults) Error() string {
-	lines := make([]string, len(f))
-	for i := range f {
-		lines[i] = f[i].Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// flaw is a fault that does not yet know its file: at is an offset into the text
-// that was being read.
+// flaw is a fault that does not know its file: at is an offset into the text that
+// was being read.
 type flaw struct {
 	code       Code
 	at         int
@@ -56,18 +40,9 @@ type flaw struct {
 
 func (f *flaw) Error() string { return f.what + "; " + f.hint }
 
-// in makes a Fault of a flaw in a file's text.
-func (f *flaw) in(file string, text []byte) *Fault {
-	at := min(f.at, len(text))
-	line := 1
-	start := 0
-	for i, c := range text[:at] {
-		if c == '\n' {
-			line++
-			start = i + 1
-		}
-	}
-	return &Fault{file, line, utf8.RuneCount(text[start:at]) + 1, f.code, f.what, f.hint}
+// flawed adds a flaw of a text that begins at an offset of the file.
+func (t *tables) flawed(bad *flaw, from int) {
+	t.Fault(bad.code, from+bad.at, bad.what, bad.hint)
 }
 
 // meant is the hint for a name that does not exist: the one that it is closest

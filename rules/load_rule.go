@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/pelletier/go-toml/v2/unstable"
+	"qrposd/rules/document"
 )
 
 const (
@@ -16,13 +16,13 @@ const (
 
 // rule reads one [[rule]].
 func (l *loader) rule(s *section) {
-	r := rule{Rule: Rule{Line: s.at}}
+	r := rule{Rule: Rule{Line: s.At}}
 	seen := map[string]bool{}
 	var model entry
-	before := len(l.faults)
-	for _, e := range s.entries {
-		seen[e.key] = true
-		switch e.key {
+	before := l.Found()
+	for _, e := range s.Entries {
+		seen[e.Key] = true
+		switch e.Key {
 		case "id":
 			r.ID = l.id(e)
 		case "when":
@@ -38,7 +38,7 @@ func (l *loader) rule(s *section) {
 		case "reason.zh":
 			r.Reason.ZH = l.text(e)
 		case "reason":
-			l.fault(Type, e.at, "reason has two languages", `reason = { en = "...", zh = "..." }`)
+			l.Fault(Type, e.At, "reason has two languages", `reason = { en = "...", zh = "..." }`)
 		default:
 			l.unknown(e, "id", "when", "effect", "hard", "model", "reason.en", "reason.zh")
 		}
@@ -51,14 +51,14 @@ func (l *loader) rule(s *section) {
 		{"reason.zh", `reason = { en = "...", zh = "..." }; the cashier reads it`},
 	} {
 		if !seen[need.key] && !(strings.HasPrefix(need.key, "reason.") && seen["reason"]) {
-			l.fault(Missing, s.at, fmt.Sprintf("the rule%s has no %s", named(r.ID), need.key), need.hint)
+			l.Fault(Missing, s.At, fmt.Sprintf("the rule%s has no %s", named(r.ID), need.key), need.hint)
 		}
 	}
 	if r.Hard && r.Model == Relax {
-		l.fault(Type, model.at, "a hard rule is not relaxed by a model", `take hard = true away, or write model = "tighten"`)
+		l.Fault(Type, model.At, "a hard rule is not relaxed by a model", `take hard = true away, or write model = "tighten"`)
 	}
 	r.firm = r.Hard || r.Model != Relax
-	if len(l.faults) == before {
+	if l.Found() == before {
 		l.set.rules = append(l.set.rules, r)
 	}
 }
@@ -77,11 +77,11 @@ func (l *loader) id(e entry) string {
 	}
 	form := strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && id[0] >= 'a' && id[len(id)-1] != '-' && len(id) <= maxID
 	if !form {
-		l.fault(Range, e.val.at, fmt.Sprintf("%.50q is not an id", id), fmt.Sprintf("at most %d of a-z, 0-9 and -, beginning with a letter, such as split-sale", maxID))
+		l.Fault(Range, e.Value.TextAt, fmt.Sprintf("%.50q is not an id", id), fmt.Sprintf("at most %d of a-z, 0-9 and -, beginning with a letter, such as split-sale", maxID))
 		return ""
 	}
 	if l.ids[id] {
-		l.fault(Duplicate, e.val.at, fmt.Sprintf("there are two rules %s", id), "rename one of them: records name rules by their id")
+		l.Fault(Duplicate, e.Value.TextAt, fmt.Sprintf("there are two rules %s", id), "rename one of them: records name rules by their id")
 		return id
 	}
 	l.ids[id] = true
@@ -90,16 +90,16 @@ func (l *loader) id(e entry) string {
 
 // text is a text of one line that says something.
 func (l *loader) text(e entry) string {
-	t := e.val.text
+	t := e.Value.Text
 	switch {
-	case e.val.kind != unstable.String:
-		l.fault(Type, e.val.at, e.key+" is a text", e.key+` = "..."`)
+	case e.Value.Kind != document.String:
+		l.Fault(Type, e.Value.TextAt, e.Key+" is a text", e.Key+` = "..."`)
 		return ""
 	case strings.TrimSpace(t) == "":
-		l.fault(Missing, e.val.at, e.key+" is empty", "say it in a sentence")
+		l.Fault(Missing, e.Value.TextAt, e.Key+" is empty", "say it in a sentence")
 		return ""
 	case utf8.RuneCountInString(t) > maxReason || strings.ContainsAny(t, "\n\r\t"):
-		l.fault(TooMuch, e.val.at, fmt.Sprintf("%s is longer than %d characters or a line", e.key, maxReason), "say it in a sentence")
+		l.Fault(TooMuch, e.Value.TextAt, fmt.Sprintf("%s is longer than %d characters or a line", e.Key, maxReason), "say it in a sentence")
 		return ""
 	}
 	return t
@@ -107,36 +107,35 @@ func (l *loader) text(e entry) string {
 
 // choice is the index of a word in a list.
 func (l *loader) choice(e entry, list []string) int {
-	i := slices.Index(list, e.val.text)
-	if e.val.kind != unstable.String || i < 0 {
-		l.fault(Unknown, e.val.at, fmt.Sprintf("there is no %s %.20q", e.key, e.val.text), meant(e.val.text, list))
+	i := slices.Index(list, e.Value.Text)
+	if e.Value.Kind != document.String || i < 0 {
+		l.Fault(Unknown, e.Value.TextAt, fmt.Sprintf("there is no %s %.20q", e.Key, e.Value.Text), meant(e.Value.Text, list))
 		return 0
 	}
 	return i
 }
 
 func (l *loader) yesNo(e entry) bool {
-	if e.val.kind != unstable.Bool {
-		l.fault(Type, e.val.at, e.key+" is true or false", e.key+" = true, without quotes")
+	if e.Value.Kind != document.Bool {
+		l.Fault(Type, e.Value.TextAt, e.Key+" is true or false", e.Key+" = true, without quotes")
 	}
-	return e.val.text == "true"
+	return e.Value.Text == "true"
 }
 
 // when checks a condition; a flaw in it is shown at its place in the file.
 func (l *loader) when(e entry) (string, node) {
-	if e.val.kind != unstable.String {
-		l.fault(Type, e.val.at, "when is a condition in quotes", `when = 'amount > CNY(300.00)'`)
+	if e.Value.Kind != document.String {
+		l.Fault(Type, e.Value.TextAt, "when is a condition in quotes", `when = 'amount > CNY(300.00)'`)
 		return "", node{}
 	}
 	c := &checker{limits: &l.set.limits, labels: l.set.labels, used: l.set.used}
-	tree, bad := parse(e.val.text)
+	tree, bad := parse(e.Value.Text)
 	var n node
 	if bad == nil {
 		n, bad = c.condition(tree)
 	}
 	if bad != nil {
-		bad.at += e.val.at
-		l.faults = append(l.faults, bad)
+		l.flawed(bad, e.Value.TextAt)
 	}
-	return e.val.text, n
+	return e.Value.Text, n
 }

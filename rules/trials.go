@@ -5,8 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2/unstable"
-
+	"qrposd/rules/document"
 	"qrposd/rules/money"
 )
 
@@ -41,92 +40,92 @@ type Miss struct {
 // Facts are written as in conditions, and what is not written is not known. The
 // error is Faults.
 func ParseTrials(name string, text []byte) ([]Trial, error) {
-	d := readDocument(text)
+	t := readTables(name, text)
 	base := &section{}
-	for _, s := range d.sections {
+	for _, s := range t.sections {
 		switch {
-		case s.name == "base":
+		case s.Name == "base":
 			base = s
-		case s.name == "" && len(s.entries) > 0:
-			d.fault(Unknown, s.entries[0].at, fmt.Sprintf("there is no key %.40s", s.entries[0].key), "facts of every case are under [base]")
-		case s.name != "" && s.name != "case":
-			d.fault(Unknown, s.at, fmt.Sprintf("there is no table [%.40s]", s.name), meant(s.name, []string{"base", "case"}))
+		case s.Name == "" && len(s.Entries) > 0:
+			t.Fault(Unknown, s.Entries[0].At, fmt.Sprintf("there is no key %.40s", s.Entries[0].Key), "facts of every case are under [base]")
+		case s.Name != "" && s.Name != "case":
+			t.Fault(Unknown, s.At, fmt.Sprintf("there is no table [%.40s]", s.Name), meant(s.Name, []string{"base", "case"}))
 		}
 	}
 	var trials []Trial
-	for _, s := range d.sections {
-		if s.name == "case" {
-			trials = append(trials, d.trial(name, text, base, s))
+	for _, s := range t.sections {
+		if s.Name == "case" {
+			trials = append(trials, t.trial(base, s))
 		}
 	}
-	if err := faultsOf(name, text, d.faults); err != nil {
+	if err := t.Err(); err != nil {
 		return nil, err
 	}
 	return trials, nil
 }
 
-func (d *document) trial(file string, text []byte, base, s *section) Trial {
-	t := Trial{Line: (&flaw{at: s.at}).in(file, text).Line}
+func (t *tables) trial(base, s *section) Trial {
+	row := Trial{Line: t.Line(s.At)}
 	seen := map[string]bool{}
-	facts := make([]entry, 0, len(base.entries)+len(s.entries))
-	for _, e := range s.entries {
-		seen[e.key] = true
-		l := &loader{document: d}
-		switch fact, ok := strings.CutPrefix(e.key, "facts."); {
+	facts := make([]entry, 0, len(base.Entries)+len(s.Entries))
+	for _, e := range s.Entries {
+		seen[e.Key] = true
+		l := &loader{tables: t}
+		switch fact, ok := strings.CutPrefix(e.Key, "facts."); {
 		case ok:
 			seen["facts."+fact] = true
-			facts = append(facts, entry{fact, e.at, e.val})
-		case e.key == "name":
-			t.Name = l.text(e)
-		case e.key == "effect":
-			t.Effect = Effect(l.choice(e, effectNames[:]))
-		case e.key == "fired":
-			t.Fired = []string{}
+			facts = append(facts, entry{Key: fact, At: e.At, Value: e.Value})
+		case e.Key == "name":
+			row.Name = l.text(e)
+		case e.Key == "effect":
+			row.Effect = Effect(l.choice(e, effectNames[:]))
+		case e.Key == "fired":
+			row.Fired = []string{}
 			for _, v := range l.texts(e) {
-				t.Fired = append(t.Fired, v.text)
+				row.Fired = append(row.Fired, v.Text)
 			}
 		default:
 			l.unknown(e, "name", "facts", "effect", "fired")
 		}
 	}
-	for _, e := range base.entries {
-		if !seen["facts."+e.key] {
+	for _, e := range base.Entries {
+		if !seen["facts."+e.Key] {
 			facts = append(facts, e)
 		}
 	}
 	for _, need := range []string{"name", "effect"} {
 		if !seen[need] {
-			d.fault(Missing, s.at, "the case has no "+need, need+` = "..."`)
+			t.Fault(Missing, s.At, "the case has no "+need, need+` = "..."`)
 		}
 	}
-	d.facts(&t.Case, facts)
-	return t
+	t.facts(&row.Case, facts)
+	return row
 }
 
 // facts fills in a case. Amounts carry their currency, which has to be one.
-func (d *document) facts(c *Case, list []entry) {
+func (t *tables) facts(c *Case, list []entry) {
 	cur := int64(0)
 	var written entry
 	for _, e := range list {
-		i := fieldNamed(e.key)
+		i := fieldNamed(e.Key)
 		if i < 0 {
-			d.fault(Unknown, e.at, fmt.Sprintf("there is no fact %.40s", e.key), (&checker{}).hint(e.key))
+			t.Fault(Unknown, e.At, fmt.Sprintf("there is no fact %.40s", e.Key), (&checker{}).hint(e.Key))
 			continue
 		}
-		n, bad := e.assign(c, &fields[i])
+		n, bad := assign(e.Value, c, &fields[i])
 		switch {
 		case bad != nil:
-			d.faults = append(d.faults, bad)
+			t.flawed(bad, 0)
 		case i == fieldCurrency:
 			written = e
 		case cur == 0:
 			cur = n.cur
 		case n.cur != 0 && n.cur != cur:
-			d.fault(Type, e.val.at, "the amounts of a case are of one currency", fmt.Sprintf("write it in %s", unpack(cur)))
+			t.Fault(Type, e.Value.TextAt, "the amounts of a case are of one currency", fmt.Sprintf("write it in %s", unpack(cur)))
 		}
 	}
-	if cur != 0 && written.key != "" && pack(money.Currency(written.val.text)) != cur {
-		d.fault(Type, written.val.at, "the amounts of a case are of one currency", fmt.Sprintf("they are in %s", unpack(cur)))
+	if cur != 0 && written.Key != "" && pack(money.Currency(written.Value.Text)) != cur {
+		t.Fault(Type, written.Value.TextAt, "the amounts of a case are of one currency", fmt.Sprintf("they are in %s", unpack(cur)))
 	}
 	if cur != 0 {
 		c.Amount.Currency = unpack(cur)
@@ -134,8 +133,7 @@ func (d *document) facts(c *Case, list []entry) {
 }
 
 // assign sets one fact from the notation of conditions.
-func (e entry) assign(c *Case, f *field) (node, *flaw) {
-	v := e.val
+func assign(v value, c *Case, f *field) (node, *flaw) {
 	ok := false
 	n := node{}
 	switch {
@@ -146,17 +144,17 @@ func (e entry) assign(c *Case, f *field) (node, *flaw) {
 		}
 		f.set(c, n.n)
 		ok = f.sound(c)
-	case f.kind == boolean && v.kind == unstable.Bool:
-		ok = f.assign(c, v.text == "true")
-	case f.kind != boolean && v.kind == unstable.String:
-		ok = f.assignText(c, v.text)
+	case f.kind == boolean && v.Kind == document.Bool:
+		ok = f.assign(c, v.Text == "true")
+	case f.kind != boolean && v.Kind == document.String:
+		ok = f.assignText(c, v.Text)
 	}
 	if !ok {
 		hint := fmt.Sprintf("it is %s", f.kind)
 		if f.kind == word {
-			hint = meant(v.text, f.words[1:])
+			hint = meant(v.Text, f.words[1:])
 		}
-		return n, &flaw{Range, v.at, fmt.Sprintf("%s is never %.40q", f.name, v.text), hint}
+		return n, &flaw{Range, v.TextAt, fmt.Sprintf("%s is never %.40q", f.name, v.Text), hint}
 	}
 	return n, nil
 }
