@@ -65,7 +65,7 @@ func refusedByModel(ev sale.Event) (counts, rejected bool) {
 	case sale.OrderRefused, sale.ChargeRefused, sale.Unclear:
 		if ev.Why != nil {
 			switch ev.Why.Code {
-			case "ai_policy", "ai_nonsense", "ai_unclear":
+			case "ai_policy", "ai_nonsense", "ai_refused", "ai_unclear":
 				return true, true
 			}
 		}

@@ -13,6 +13,7 @@ var (
 	whyUnread   = sale.Reason{Code: "ai_unread", Message: "the answer of the payment service was not understood; the till asks again"}
 	whyUnclear  = sale.Reason{Code: "ai_unclear", Message: "the payment service said no without a reason that can be believed; the till asks what became of it"}
 	whyPolicy   = sale.Reason{Code: "ai_policy", Message: "a rule of the payment service refused it"}
+	whyRefused  = sale.Reason{Code: "ai_refused", Message: "the payment service refused it, in words that this till is not sure of"}
 	whyNonsense = sale.Reason{Code: "ai_nonsense", Message: "a model of the payment service was mistaken about this sale"}
 	whyLiveness = sale.Reason{Code: "ai_liveness", Message: "the payment service asks for a liveness check, which this till has not set up"}
 	whyPayer    = sale.Reason{Code: "ai_payer", Message: "the payment service says that the payer can mend it"}
@@ -64,9 +65,10 @@ func (c *Client) hearPayment(ctx context.Context, step sale.Step, s sale.Sale, p
 	return ev
 }
 
-// hearError is what an explanation comes down to. Only a cause that is sure and
-// was told before anything was charged ends an attempt, and a charge's end is
-// confirmed by a query all the same; everything else is held and asked about.
+// hearError is what an explanation comes down to. Only a cause that was told
+// before anything was charged ends an attempt, and a charge's end is confirmed by
+// a query all the same; everything else is held and asked about. A cause that is
+// not sure is told to nobody as theirs.
 func (c *Client) hearError(step sale.Step, s sale.Sale, e ModelError) (sale.Event, string) {
 	f := explain.Read(e.Explanation, c.sent(step, s))
 	said := string(e.Stage) + ": " + f.Cause.String()
@@ -83,6 +85,8 @@ func (c *Client) hearError(step sale.Step, s sale.Sale, e ModelError) (sale.Even
 		return refusal(step, whyPayer, false), said
 	case f.Cause == explain.Policy && f.Sure:
 		return refusal(step, whyPolicy, false), said
+	case f.Cause == explain.User || f.Cause == explain.Policy:
+		return refusal(step, whyRefused, false), said + ", not sure"
 	}
 	return unclear(whyUnclear), said
 }
