@@ -113,13 +113,18 @@ func eval[T any](b *browser, js string) T {
 	return v
 }
 
-// see waits until an element that is visible has a text.
+// see waits until an element that is visible has a text. A page that is just being
+// left, as for another language, shows nothing yet.
 func (b *browser) see(selector, text string) {
 	b.t.Helper()
 	js := fmt.Sprintf(`(() => { const e = document.querySelector(%q); return e && e.checkVisibility() ? e.innerText || e.value || '' : '(hidden)' })()`, selector)
 	got := ""
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if got = eval[string](b, js); strings.Contains(got, text) && (text != "" || got == "") {
+		now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](js))
+		if err != nil && !strings.Contains(err.Error(), "navigated or closed") {
+			b.t.Fatalf("%s: %v", js, err)
+		}
+		if got = now; err == nil && strings.Contains(got, text) && (text != "" || got == "") {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
