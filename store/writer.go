@@ -24,6 +24,7 @@ type plan func(tx *bbolt.Tx) (write func() error, err error)
 type request struct {
 	op    string // names the fault points
 	sale  bool   // it begins a sale, and may be refused for want of room
+	spare bool   // nobody is owed it, and it never takes the room of what is
 	plan  plan
 	wrote bool
 	err   error
@@ -124,7 +125,7 @@ func (db *DB) noRoom(r *request, err error) {
 	if r.sale {
 		db.state.full.Store(true)
 	}
-	if r.sale || !db.ballast.release() {
+	if r.sale || r.spare || !db.ballast.release() {
 		db.opts.Log.Error("no room for a commit", "op", r.op, "err", err)
 		return
 	}
