@@ -42,18 +42,18 @@ func (t *tables) header(path []string, at int, several bool) {
 	t.below = nil
 	if len(path) == 1 && path[0] == "intent" {
 		if !several {
-			t.Fault(Type, at, "[intent] is one of several", "write [[intent]]")
+			t.Fault(document.Type, at, "[intent] is one of several", "write [[intent]]")
 		}
 		t.open(at)
 		return
 	}
 	if several {
-		t.Fault(Type, at, fmt.Sprintf("there can be several intents, and one of any other table; this is %.40s", strings.Join(path, ".")), "write [[intent]] and [default]")
+		t.Fault(document.Type, at, fmt.Sprintf("there can be several intents, and one of any other table; this is %.40s", strings.Join(path, ".")), "write [[intent]] and [default]")
 	}
 	t.at = t.list[0]
 	if path[0] == "intent" {
 		if len(t.list) == 1 {
-			t.Fault(Type, at, "there is no intent before this one of its tables", "begin with [[intent]]")
+			t.Fault(document.Type, at, "there is no intent before this one of its tables", "begin with [[intent]]")
 			t.at = &table{}
 			return
 		}
@@ -61,7 +61,7 @@ func (t *tables) header(path []string, at int, several bool) {
 	}
 	name := strings.Join(path, ".")
 	if t.at.headers[name] {
-		t.Fault(Duplicate, at, fmt.Sprintf("[%.40s] is there twice", name), "put its keys together")
+		t.Fault(document.Duplicate, at, fmt.Sprintf("[%.40s] is there twice", name), "put its keys together")
 	}
 	t.at.headers[name] = true
 	t.below = path
@@ -74,6 +74,6 @@ func (t *tables) key(path []string, at int, v document.Value) {
 	if v.Kind != document.Inline {
 		t.Add(&t.at.Section, path, at, v)
 	} else if v.Empty {
-		t.Fault(Missing, at, fmt.Sprintf("%.40s is empty", strings.Join(path, ".")), "say what is in it, or take it out")
+		t.Fault(document.Missing, at, fmt.Sprintf("%.40s is empty", strings.Join(path, ".")), "say what is in it, or take it out")
 	}
 }

@@ -27,7 +27,7 @@ type loader struct {
 	c *Classifier
 }
 
-// Load reads a file of intents: all of it or nothing. The error is Faults, and
+// Load reads a file of intents: all of it or nothing. The error is [document.Faults], and
 // name is what they call the file.
 func Load(name string, text []byte) (*Classifier, error) {
 	l := &loader{tables: readTables(name, text), c: &Classifier{}}
@@ -37,10 +37,10 @@ func Load(name string, text []byte) (*Classifier, error) {
 			l.intent(t)
 		}
 		if len(l.list) == 1 {
-			l.Fault(Missing, 0, "there is no intent in this file", "begin with [[intent]]")
+			l.Fault(document.Missing, 0, "there is no intent in this file", "begin with [[intent]]")
 		}
 		if len(l.list) > 1+maxIntents {
-			l.Fault(TooMuch, l.list[1+maxIntents].At, fmt.Sprintf("more than %d intents", maxIntents), "put words that mean the same into one basket")
+			l.Fault(document.TooMuch, l.list[1+maxIntents].At, fmt.Sprintf("more than %d intents", maxIntents), "put words that mean the same into one basket")
 		}
 	}
 	if err := l.Err(); err != nil {
@@ -66,9 +66,9 @@ func (l *loader) top(t *table) {
 		case "default.confidence":
 			l.c.fallback.Confidence = l.confidence(e)
 		case "default":
-			l.Fault(Type, e.At, "default is a table", `default = { label = "purchase", confidence = 60 }`)
+			l.Fault(document.Type, e.At, "default is a table", `default = { label = "purchase", confidence = 60 }`)
 		default:
-			l.Fault(Unknown, e.At, fmt.Sprintf("there is no key %.40s", e.Key), "there are name, version, default.label, default.confidence and [[intent]]")
+			l.Fault(document.Unknown, e.At, fmt.Sprintf("there is no key %.40s", e.Key), "there are name, version, default.label, default.confidence and [[intent]]")
 		}
 	}
 	l.need(t, "the file", [][2]string{
@@ -85,7 +85,7 @@ func (l *loader) need(t *table, of string, keys [][2]string) {
 	for _, k := range keys {
 		outer, _, _ := strings.Cut(k[0], ".")
 		if !slices.ContainsFunc(t.Entries, func(e entry) bool { return e.Key == k[0] || e.Key == outer }) {
-			l.Fault(Missing, t.At, fmt.Sprintf("%s has no %s", of, k[0]), k[1])
+			l.Fault(document.Missing, t.At, fmt.Sprintf("%s has no %s", of, k[0]), k[1])
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (l *loader) intent(t *table) {
 		case e.Key == "flow":
 			n.flow = l.text(e, `flow = "merchant"`)
 			if n.flow != "" && n.flow != "merchant" && n.flow != "payer" {
-				l.Fault(Unknown, e.Value.At, fmt.Sprintf("flow is never %.40q", n.flow), "there are merchant and payer")
+				l.Fault(document.Unknown, e.Value.At, fmt.Sprintf("flow is never %.40q", n.flow), "there are merchant and payer")
 			}
 		case e.Key == "hours.from":
 			n.hours.from = l.clock(e, day-1)
@@ -117,16 +117,16 @@ func (l *loader) intent(t *table) {
 		case first == "amount" && rest != "":
 			n.amount = l.band(n.amount, e, rest)
 		case e.Key == "amount":
-			l.Fault(Type, e.At, "amount is a table of currencies", `amount = { CNY = { min = "50.00", max = "500.00" } }`)
+			l.Fault(document.Type, e.At, "amount is a table of currencies", `amount = { CNY = { min = "50.00", max = "500.00" } }`)
 		case e.Key == "hours":
-			l.Fault(Type, e.At, "hours is a table", `hours = { from = "22:00", to = "06:00" }`)
+			l.Fault(document.Type, e.At, "hours is a table", `hours = { from = "22:00", to = "06:00" }`)
 		default:
-			l.Fault(Unknown, e.At, fmt.Sprintf("there is no key %.40s", e.Key), "there are label, confidence, basket, amount, hours.from, hours.to and flow")
+			l.Fault(document.Unknown, e.At, fmt.Sprintf("there is no key %.40s", e.Key), "there are label, confidence, basket, amount, hours.from, hours.to and flow")
 		}
 	}
 	l.need(t, "the intent", [][2]string{{"label", `label = "gift_card"`}, {"confidence", "confidence = 95"}})
 	if conditions == 0 {
-		l.Fault(Missing, t.At, "the intent matches every sale", "write a basket, an amount, hours or a flow; what is left over is for [default]")
+		l.Fault(document.Missing, t.At, "the intent matches every sale", "write a basket, an amount, hours or a flow; what is left over is for [default]")
 	}
 	l.whole(t, &n)
 	l.c.intents = append(l.c.intents, n)
@@ -144,13 +144,13 @@ func (l *loader) whole(t *table, n *intent) {
 	from, to := at("hours.from"), at("hours.to")
 	switch {
 	case (from < 0) != (to < 0):
-		l.Fault(Missing, max(from, to), "hours have a beginning and an end", `hours = { from = "22:00", to = "06:00" }`)
+		l.Fault(document.Missing, max(from, to), "hours have a beginning and an end", `hours = { from = "22:00", to = "06:00" }`)
 	case from >= 0 && n.hours.from == n.hours.to && n.hours.from >= 0:
-		l.Fault(Range, to, "hours end when they begin", `the whole day is from = "00:00" to = "24:00"`)
+		l.Fault(document.Range, to, "hours end when they begin", `the whole day is from = "00:00" to = "24:00"`)
 	}
 	for _, b := range n.amount {
 		if b.min > b.max {
-			l.Fault(Range, at(fmt.Sprintf("amount.%s.max", b.currency)), fmt.Sprintf("no amount of %s is in it", b.currency), "min is at most max")
+			l.Fault(document.Range, at(fmt.Sprintf("amount.%s.max", b.currency)), fmt.Sprintf("no amount of %s is in it", b.currency), "min is at most max")
 		}
 	}
 }
@@ -159,9 +159,9 @@ func (l *loader) whole(t *table, n *intent) {
 func (l *loader) text(e entry, example string) string {
 	switch {
 	case e.Value.Kind != document.String:
-		l.Fault(Type, e.Value.At, fmt.Sprintf("%.40s is a text in quotes", e.Key), example)
+		l.Fault(document.Type, e.Value.At, fmt.Sprintf("%.40s is a text in quotes", e.Key), example)
 	case e.Value.Text == "":
-		l.Fault(Range, e.Value.At, fmt.Sprintf("%.40s is empty", e.Key), example)
+		l.Fault(document.Range, e.Value.At, fmt.Sprintf("%.40s is empty", e.Key), example)
 	default:
 		return e.Value.Text
 	}
@@ -172,7 +172,7 @@ func (l *loader) text(e entry, example string) string {
 func (l *loader) word(e entry, more, letters string) string {
 	s := l.text(e, e.Key+` = "..."`)
 	if len(s) > maxName || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_"+more) != "" {
-		l.Fault(Range, e.Value.At, fmt.Sprintf("%.40q is not a %s", s, e.Key[strings.LastIndexByte(e.Key, '.')+1:]), fmt.Sprintf("1 to %d of %s", maxName, letters))
+		l.Fault(document.Range, e.Value.At, fmt.Sprintf("%.40q is not a %s", s, e.Key[strings.LastIndexByte(e.Key, '.')+1:]), fmt.Sprintf("1 to %d of %s", maxName, letters))
 	}
 	return s
 }
@@ -181,9 +181,9 @@ func (l *loader) confidence(e entry) int {
 	n, err := strconv.ParseInt(e.Value.Text, 0, 64)
 	switch {
 	case e.Value.Kind != document.Integer:
-		l.Fault(Type, e.Value.At, "confidence is a whole number", "0 to 100, without quotes")
+		l.Fault(document.Type, e.Value.At, "confidence is a whole number", "0 to 100, without quotes")
 	case err != nil || n < 0 || n > 100:
-		l.Fault(Range, e.Value.At, fmt.Sprintf("confidence is %.40s", e.Value.Text), "it is between 0 and 100")
+		l.Fault(document.Range, e.Value.At, fmt.Sprintf("confidence is %.40s", e.Value.Text), "it is between 0 and 100")
 	}
 	return int(n)
 }
@@ -191,11 +191,11 @@ func (l *loader) confidence(e entry) int {
 func (l *loader) basket(e entry) []string {
 	const example = `basket = ["gift_card", "voucher"]`
 	if e.Value.Kind != document.List || len(e.Value.List) == 0 {
-		l.Fault(Type, e.Value.At, "basket is a list of categories", example)
+		l.Fault(document.Type, e.Value.At, "basket is a list of categories", example)
 		return nil
 	}
 	if len(e.Value.List) > maxWords {
-		l.Fault(TooMuch, e.Value.List[maxWords].At, fmt.Sprintf("more than %d categories", maxWords), "write a second intent with the same label")
+		l.Fault(document.TooMuch, e.Value.List[maxWords].At, fmt.Sprintf("more than %d categories", maxWords), "write a second intent with the same label")
 		return nil
 	}
 	var words []string
@@ -203,11 +203,11 @@ func (l *loader) basket(e entry) []string {
 		s := v.Text
 		switch {
 		case v.Kind != document.String:
-			l.Fault(Type, v.At, "a category is a text in quotes", example)
+			l.Fault(document.Type, v.At, "a category is a text in quotes", example)
 		case !isCategory(s):
-			l.Fault(Range, v.At, fmt.Sprintf("%.40q is not a category", s), fmt.Sprintf("1 to %d bytes without spaces around them, as the catalogue has it", maxWord))
+			l.Fault(document.Range, v.At, fmt.Sprintf("%.40q is not a category", s), fmt.Sprintf("1 to %d bytes without spaces around them, as the catalogue has it", maxWord))
 		case slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, s) }):
-			l.Fault(Duplicate, v.At, fmt.Sprintf("%.40q is there twice", s), "keep one of them; capitals do not count")
+			l.Fault(document.Duplicate, v.At, fmt.Sprintf("%.40q is there twice", s), "keep one of them; capitals do not count")
 		}
 		words = append(words, s)
 	}
@@ -223,11 +223,11 @@ func (l *loader) band(have []band, e entry, key string) []band {
 	name, end, _ := strings.Cut(key, ".")
 	cur := money.Currency(name)
 	if _, err := money.Exponent(cur); err != nil {
-		l.Fault(Unknown, e.At, fmt.Sprintf("there is no currency %.20q", name), "use an ISO 4217 code in capitals, such as CNY")
+		l.Fault(document.Unknown, e.At, fmt.Sprintf("there is no currency %.20q", name), "use an ISO 4217 code in capitals, such as CNY")
 		return have
 	}
 	if end != "min" && end != "max" {
-		l.Fault(Unknown, e.At, fmt.Sprintf("there is no key %.40s", e.Key), fmt.Sprintf("there are amount.%s.min and amount.%s.max", cur, cur))
+		l.Fault(document.Unknown, e.At, fmt.Sprintf("there is no key %.40s", e.Key), fmt.Sprintf("there are amount.%s.min and amount.%s.max", cur, cur))
 		return have
 	}
 	example := fmt.Sprintf(`a decimal number in quotes: %s = { %s = "50.00" }`, cur, end)
@@ -241,7 +241,7 @@ func (l *loader) band(have []band, e entry, key string) []band {
 		if e := (*money.Error)(nil); errors.As(err, &e) {
 			hint = e.Hint
 		}
-		l.Fault(Range, e.Value.At, err.Error(), hint)
+		l.Fault(document.Range, e.Value.At, err.Error(), hint)
 		return have
 	}
 	i := slices.IndexFunc(have, func(b band) bool { return b.currency == cur })
@@ -269,7 +269,7 @@ func (l *loader) clock(e entry, last int) int {
 	}
 	t, err := time.Parse("15:04", text)
 	if err != nil || len(text) != len("15:04") {
-		l.Fault(Range, e.Value.At, fmt.Sprintf("%.20q is not a time of day", text), example)
+		l.Fault(document.Range, e.Value.At, fmt.Sprintf("%.20q is not a time of day", text), example)
 		return -1
 	}
 	return t.Hour()*3600 + t.Minute()*60

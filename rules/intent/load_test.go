@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"qrposd/rules/document"
 	"qrposd/rules/money"
 )
 
@@ -97,7 +98,7 @@ var loadFaults = []struct{ name, text, want string }{
 func TestLoadFaults(t *testing.T) {
 	for _, x := range loadFaults {
 		c, err := Load("f.toml", []byte(x.text))
-		var faults Faults
+		var faults document.Faults
 		if c != nil || !errors.As(err, &faults) {
 			t.Errorf("%s: no faults: %v", x.name, err)
 			continue
@@ -133,14 +134,14 @@ func keys(n int) string {
 func TestLoadNamesAllFaults(t *testing.T) {
 	_, err := Load("f.toml", []byte(good(`"06:00"`, `"6"`, "95", "950", "name", "nmae")))
 	var lines []int
-	for _, f := range err.(Faults) {
+	for _, f := range err.(document.Faults) {
 		lines = append(lines, f.Line)
 	}
 	if !slices.Equal(lines, []int{1, 1, 7, 10}) {
 		t.Errorf("%v: %v", lines, err)
 	}
 	_, err = Load("f.toml", []byte(good()+strings.Repeat("[[intent]]\n", 100)))
-	if faults := err.(Faults); len(faults) != MaxFaults || !strings.Contains(faults[MaxFaults-1].Message, "281 more faults") {
+	if faults := err.(document.Faults); len(faults) != document.MaxFaults || !strings.Contains(faults[document.MaxFaults-1].Message, "281 more faults") {
 		t.Errorf("%v", err)
 	}
 }
@@ -178,7 +179,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal("neither intents nor faults, or both")
 		}
 		if err != nil {
-			for _, fault := range err.(Faults) {
+			for _, fault := range err.(document.Faults) {
 				if fault.Line < 1 || fault.Column < 1 || fault.Message == "" || fault.Hint == "" || fault.Line > strings.Count(string(text), "\n")+1 {
 					t.Fatalf("%+v", fault)
 				}
