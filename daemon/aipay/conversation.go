@@ -85,7 +85,9 @@ func (c *Client) hearError(step sale.Step, s sale.Sale, e ModelError) (sale.Even
 		return refusal(step, whyPayer, false), said
 	case f.Cause == explain.Policy && f.Sure:
 		return refusal(step, whyPolicy, false), said
-	case f.Cause == explain.User || f.Cause == explain.Policy:
+	case f.Cause != explain.Unknown || step.Do == sale.Order:
+		// Nobody has seen a code of a refused order: there is no money to find, and
+		// another answer is not waited for with a queue at the counter.
 		return refusal(step, whyRefused, false), said + ", not sure"
 	}
 	return unclear(whyUnclear), said
