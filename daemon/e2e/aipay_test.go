@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"qrposd/rules/sale"
 )
@@ -68,16 +67,7 @@ func TestAIPaymentsThroughPowerCuts(t *testing.T) {
 			cuts = append(cuts, cut{p, sc})
 		}
 	}
-	abreast(t, 6, cuts, func(t *testing.T, c cut) {
-		s := st.shift(t, built(t).faulty, c.scene.conf...)
-		s.start("QRPOSD_KILL=" + c.point)
-		s.serve(one(c.scene.basket()))
-		if !s.died(30 * time.Second) {
-			t.Fatalf("%s never passed %s:\n%s", c.scene, c.point, s.d.log)
-		}
-		s.start()
-		s.finish()
-	})
+	st.pullAll(t, cuts)
 	c := st.o.honest(t)
 	if c.Replays == 0 || c.Server == 0 {
 		t.Errorf("nothing was replayed: %+v", c)

@@ -157,6 +157,13 @@ func TestEveryPointOfAPowerCut(t *testing.T) {
 	st := newStreet(t)
 	cuts := points(t, st)
 	t.Logf("%d cuts", len(cuts))
+	st.pullAll(t, cuts)
+}
+
+// pullAll makes each sale at a till that cuts its own power at the point, starts
+// the till again and lets the sale go on.
+func (st *street) pullAll(t *testing.T, cuts []cut) {
+	t.Helper()
 	abreast(t, 7, cuts, func(t *testing.T, c cut) {
 		s := st.shift(t, built(t).faulty, c.scene.conf...)
 		s.start("QRPOSD_KILL=" + c.point)
