@@ -41,6 +41,8 @@ type aiBook struct {
 	projections map[string]*projection
 	sessions    map[string]*liveness
 	last        map[string][]float64 // the vector told last, by payer
+	crossings   map[string]*crossing // of two currencies, by merchant order number
+	scenarios   map[string]bool      // those that are on
 	seq         int
 	count       AICounts
 }
@@ -77,12 +79,14 @@ type AICounts struct {
 	ByClass       map[string]int `json:"by_class"` // nested errors
 	ByLabel       map[string]int `json:"by_label"` // nested errors, by the label of the intent
 	Labels        map[string]int `json:"labels"`   // payment requests, by the label of the intent
+	Disputes      AIDisputes     `json:"disputes"`
 }
 
 func newAIBook() aiBook {
 	b := aiBook{
 		settings: defaultAISettings(), keys: map[string]*aiUse{}, payments: map[string]*aiPayment{},
 		projections: map[string]*projection{}, sessions: map[string]*liveness{}, last: map[string][]float64{},
+		crossings: map[string]*crossing{}, scenarios: map[string]bool{},
 		count: newAICounts(),
 	}
 	b.configure(b.settings)
@@ -90,13 +94,14 @@ func newAIBook() aiBook {
 }
 
 func newAICounts() AICounts {
-	return AICounts{Requests: map[string]int{}, ByClass: map[string]int{}, ByLabel: map[string]int{}, Labels: map[string]int{}}
+	return AICounts{Requests: map[string]int{}, ByClass: map[string]int{}, ByLabel: map[string]int{}, Labels: map[string]int{}, Disputes: newAIDisputes()}
 }
 
 // clone copies, so that a report does not change under its reader.
 func (c AICounts) clone() AICounts {
 	c.Requests, c.ByClass = maps.Clone(c.Requests), maps.Clone(c.ByClass)
 	c.ByLabel, c.Labels = maps.Clone(c.ByLabel), maps.Clone(c.Labels)
+	c.Disputes.ByBasis, c.Disputes.Orders = maps.Clone(c.Disputes.ByBasis), maps.Clone(c.Disputes.Orders)
 	return c
 }
 

@@ -135,7 +135,7 @@ func (s *shop) ask(body obj) got {
 	w := &s.w.WeChat
 	w.lock()
 	defer w.mu.Unlock()
-	c := &call{op: opAIPayment, no: body["out_trade_no"].(string), key: uuidKey, body: b, now: s.clock.now()}
+	c := &call{op: opAIPayment, no: body["out_trade_no"].(string), aiCall: aiCall{key: uuidKey}, body: b, now: s.clock.now()}
 	a := w.encode(c, w.execute(c))
 	g := got{status: a.status, raw: a.body}
 	if err := json.Unmarshal(a.body, &g.body); err != nil || a.status != 200 {

@@ -119,6 +119,9 @@ func (w *WeChat) readContext(c *call, x *aiContext, keySession string) bool {
 	if complete && keySession != "" && keySession != x.Session.EmbeddingHash {
 		w.tally.violation(c.no, c.now, "the idempotency key is of another session")
 	}
+	if w.ai.settings.IgnoreContext {
+		complete = false
+	}
 	if x != nil && x.Intent.Label != "" {
 		w.ai.count.Labels[x.Intent.Label]++
 	}

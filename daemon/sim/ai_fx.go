@@ -128,6 +128,12 @@ func (w *WeChat) checkFX(c *call, q *aiRequest) (wrong string) {
 		return ""
 	}
 	p := w.ai.projections[q.FX.ProjectionID]
+	if q.FX.ProjectionID == "" && w.ai.settings.FX.OwnRates {
+		if r, ok := decimal(q.FX.AgreedRate.String()); !ok || r.Sign() <= 0 || q.Amount.Currency != q.FX.Quote || w.ai.settings.FX.mid(q.FX.Base, q.FX.Quote) == nil {
+			return "The rate of the payment cannot be read."
+		}
+		return ""
+	}
 	if p == nil {
 		return "The currency projection that the payment names does not exist."
 	}

@@ -26,8 +26,11 @@ var livenessID = regexp.MustCompile(`^[0-9A-Za-z_-]{6,64}$`)
 // liveness is one short video of a payer.
 type liveness struct {
 	id, no, nonce string
+	url, currency string // currency and total of the payment that was challenged
+	total         int64
+	seq           int
 	setting       AILiveness // as it was when the session opened
-	due, until    time.Time  // due is zero until the session is opened
+	due, until    time.Time  // due is zero until the session is opened, and while the phone is waited for
 	spent         bool       // a payment was made with it
 }
 
@@ -51,7 +54,7 @@ type livenessAnswer struct {
 }
 
 func (l *liveness) tell(kind string) livenessOpen {
-	return livenessOpen{kind, l.id, "https://liveness.example/s/" + l.id, rfc3339(l.until)}
+	return livenessOpen{kind, l.id, l.url, rfc3339(l.until)}
 }
 
 // checkLiveness demands a session for a high amount, and refuses one that proves nothing.
@@ -62,6 +65,7 @@ func (w *WeChat) checkLiveness(c *call, q *aiRequest) (wrong string, challenge *
 			return "", nil
 		}
 		l := w.newLiveness(c, w.aiID("LV"), q.OutTradeNo)
+		l.total, l.currency = q.Amount.Total, terms{currency: q.Amount.Currency}.money()
 		w.ai.count.Challenges++
 		return "", &outcome{ai: map[string]livenessOpen{"challenge": l.tell("liveness")}}
 	}
@@ -80,7 +84,11 @@ func (w *WeChat) checkLiveness(c *call, q *aiRequest) (wrong string, challenge *
 }
 
 func (w *WeChat) newLiveness(c *call, id, no string) *liveness {
-	l := &liveness{id: id, no: no, until: c.now.Add(w.scaled(livenessLife))}
+	site := w.Site
+	if site == "" {
+		site = "https://liveness.example"
+	}
+	l := &liveness{id: id, no: no, url: site + "/sim/liveness.html?s=" + id, seq: len(w.ai.sessions), until: c.now.Add(w.scaled(livenessLife))}
 	w.ai.sessions[id] = l
 	return l
 }
@@ -108,16 +116,18 @@ func (w *WeChat) openLiveness(c *call) outcome {
 		l = w.newLiveness(c, q.SessionID, q.OutTradeNo)
 	}
 	switch {
-	case l.no != q.OutTradeNo || !l.due.IsZero() && l.nonce != q.Nonce:
+	case l.no != q.OutTradeNo || l.nonce != "" && l.nonce != q.Nonce:
 		w.tally.violation(q.OutTradeNo, c.now, "another request under the same liveness session")
 		return refuse(http.StatusForbidden, "INVALID_REQUEST", 268435461, "会话已用于其他请求")
-	case l.due.IsZero():
+	case l.nonce == "":
 		l.setting, l.nonce = w.ai.settings.Liveness, q.Nonce
 		takes := time.Duration(l.setting.TakesMS) * time.Millisecond
 		if l.setting.Outcome == "late" {
-			takes *= 10
+			takes = time.Duration(float64(takes) * l.setting.LateTimes)
 		}
-		l.due = c.now.Add(w.scaled(takes))
+		if l.setting.Outcome != liveByPhone {
+			l.due = c.now.Add(w.scaled(takes))
+		}
 	}
 	return outcome{ai: l.tell("")}
 }
@@ -146,12 +156,12 @@ func (w *WeChat) pollLiveness(c *call) outcome {
 	a := livenessAnswer{State: l.state(c.now)}
 	switch a.State {
 	case liveFailed:
-		a.Liveness, a.Nonce = 0.08, l.nonce
+		a.Liveness, a.Nonce = l.setting.FailScore, l.nonce
 	case liveDone:
-		a.Liveness, a.Nonce, a.Embedding = 0.97, l.nonce, w.face(l)
+		a.Liveness, a.Nonce, a.Embedding = l.setting.Score, l.nonce, w.face(l)
 		switch l.setting.Outcome {
 		case "low":
-			a.Liveness = 0.41
+			a.Liveness = l.setting.LowScore
 		case "wrong_nonce":
 			a.Nonce = randomText(32)
 		}

@@ -196,6 +196,7 @@ func (w *WeChat) createAI(c *call, q *aiRequest, complete, verified bool) (*aiPa
 		p = &aiPayment{id: w.aiID("AIP"), order: o, reconcile: q.ModelChain.Reconciliation.Model}
 		p.risk = w.risk(q, complete)
 		w.ai.payments[o.no] = p
+		w.crossByTerms(o, q.FX)
 		w.ai.count.Payments++
 		if q.Liveness != nil {
 			w.ai.sessions[q.Liveness.SessionID].spent = true

@@ -299,7 +299,7 @@ func FuzzAIRequests(f *testing.F) {
 		w.lock()
 		defer w.mu.Unlock()
 		for range 2 {
-			c := &call{op: aiOps[uint(op)%uint(len(aiOps))], key: key, body: body, session: key, now: time.Unix(1_800_000_000, 0)}
+			c := &call{op: aiOps[uint(op)%uint(len(aiOps))], aiCall: aiCall{key: key, session: key}, body: body, now: time.Unix(1_800_000_000, 0)}
 			a := w.encode(c, w.execute(c))
 			if !json.Valid(a.body) || a.status/100 != 2 && a.status/100 != 4 {
 				t.Fatalf("%d %s", a.status, a.body)

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -21,7 +22,9 @@ type AISettings struct {
 	Reconciliation    AIReconciliationRule `json:"reconciliation"`
 	FX                AIFX                 `json:"fx"`
 	Liveness          AILiveness           `json:"liveness"`
-	Latency           map[string]Latency   `json:"latency"` // by operation
+	Latency           map[string]Latency   `json:"latency"`        // by operation
+	IgnoreContext     bool                 `json:"ignore_context"` // every request is judged as if its context had not come
+	Disputes          AIDisputeModel       `json:"disputes"`
 }
 
 // AIErrorRule makes payments end in a nested error. Empty fields match everything.
@@ -35,6 +38,7 @@ type AIErrorRule struct {
 	Model       string  `json:"model,omitempty"`       // "" is the one the request names
 	Explanation string  `json:"explanation,omitempty"` // "" is one of the class's
 	Executed    bool    `json:"executed,omitempty"`    // the payment happens all the same
+	Scenario    string  `json:"scenario,omitempty"`    // that brought it
 }
 
 // AIReconciliationRule is what a query says about a paid AI payment.
@@ -53,19 +57,26 @@ type AIFX struct {
 	Volatility float64           `json:"volatility"`
 	ValidForS  float64           `json:"valid_for_s"` // divided by TimeScale
 	Wrong      string            `json:"wrong"`       // inverted, expired, malformed, non_positive, confidence; "" is right
+	OwnRates   bool              `json:"own_rates"`   // an agreed rate without a projection is let pass: the shop's own, for comparison
 }
 
 // AILiveness is how liveness sessions go.
 type AILiveness struct {
-	From    int64   `json:"from"`     // payments of so much and more are challenged; 0 is none
-	Outcome string  `json:"outcome"`  // pass, fail, low, wrong_nonce, late, twice, expired
-	TakesMS int     `json:"takes_ms"` // until the payer is done; ten times that when late
-	Payer   string  `json:"payer"`    // whose face; "" is the phone of the page
-	Noise   float64 `json:"noise"`    // between two vectors of one face
+	From    int64  `json:"from"`     // payments of so much and more are challenged; 0 is none
+	Outcome string `json:"outcome"`  // pass, fail, low, wrong_nonce, late, twice, expired, or phone: the payer chooses there
+	TakesMS int    `json:"takes_ms"` // until the payer is done
+
+	LateTimes float64 `json:"late_times"` // how often as long it takes when late
+	Score     float64 `json:"score"`      // of a payer who is there
+	LowScore  float64 `json:"low_score"`  // of outcome low
+	FailScore float64 `json:"fail_score"` // of outcome fail
+
+	Payer string  `json:"payer"` // whose face; "" is the phone of the page
+	Noise float64 `json:"noise"` // between two vectors of one face
 }
 
 var (
-	liveOutcomes = []string{"pass", "fail", "low", "wrong_nonce", "late", "twice", "expired"}
+	liveOutcomes = []string{"pass", "fail", "low", "wrong_nonce", "late", "twice", "expired", liveByPhone}
 	fxWrongs     = []string{"", "inverted", "expired", "malformed", "non_positive", "confidence"}
 	aiStages     = []string{"", "pre_authorization", "payment", "reconciliation"}
 )
@@ -79,7 +90,8 @@ func defaultAISettings() AISettings {
 			Mids:  map[string]string{"USD/CNY": "7.1023", "EUR/CNY": "7.7218", "GBP/CNY": "9.0514", "HKD/CNY": "0.9132", "JPY/CNY": "0.04783"},
 			Width: 0.004, Confidence: 0.92, Volatility: 0.01, ValidForS: 300,
 		},
-		Liveness: AILiveness{Outcome: "pass", TakesMS: 3000, Noise: 0.02},
+		Liveness: AILiveness{Outcome: "pass", TakesMS: 3000, LateTimes: 10, Score: 0.97, LowScore: 0.41, FailScore: 0.08, Noise: 0.02},
+		Disputes: defaultDisputes(),
 		Latency:  map[string]Latency{},
 	}
 }
@@ -97,11 +109,16 @@ func (s AISettings) check() error {
 	case s.Reconciliation.PendingMS < 0 || s.Liveness.TakesMS < 0 || s.Liveness.From < 0 || s.FX.ValidForS < 0:
 		return badSetting("a time and an amount are not negative")
 	case !slices.Contains(liveOutcomes, s.Liveness.Outcome):
-		return badSetting("liveness.outcome is pass, fail, low, wrong_nonce, late, twice or expired")
+		return badSetting("liveness.outcome is pass, fail, low, wrong_nonce, late, twice, expired or phone")
+	case !share(s.Liveness.Score) || !share(s.Liveness.LowScore) || !share(s.Liveness.FailScore) || !(s.Liveness.LateTimes >= 1):
+		return badSetting("scores of liveness are 0 to 1, late_times is at least 1")
 	case !slices.Contains(fxWrongs, s.FX.Wrong):
 		return badSetting("fx.wrong is inverted, expired, malformed, non_positive, confidence or empty")
 	case !(s.FX.Width >= 0 && s.FX.Width < 1):
 		return badSetting("fx.width is 0 to 1")
+	}
+	if err := s.Disputes.check(); err != nil {
+		return err
 	}
 	for pair, mid := range s.FX.Mids {
 		if r, ok := decimal(mid); !ok || r.Sign() <= 0 || !pairForm.MatchString(pair) {
@@ -143,9 +160,7 @@ type AIReport struct {
 func (w *WeChat) AIReport() AIReport {
 	w.lock()
 	defer w.mu.Unlock()
-	for no := range w.book.orders { // shadows charge with their orders
-		w.find(no, w.now())
-	}
+	w.settleAll(w.now()) // shadows charge with their orders
 	return AIReport{w.ai.settings, w.ai.count.clone()}
 }
 
@@ -179,6 +194,7 @@ func (s AISettings) with(change json.RawMessage) (AISettings, error) {
 	if err := d.Decode(&n); err != nil {
 		return s, badSetting(err.Error())
 	}
+	maps.DeleteFunc(n.Latency, func(_ string, l Latency) bool { return l == Latency{} })
 	if n.Errors == nil {
 		n.Errors = []AIErrorRule{}
 	}
@@ -191,6 +207,7 @@ func (w *WeChat) ResetAI() {
 	defer w.mu.Unlock()
 	w.ai.configure(defaultAISettings())
 	w.ai.count = newAICounts()
+	w.dropScenarios()
 }
 
 // serveAI is the control of the payment AI API.

@@ -66,8 +66,12 @@ func (w *WeChat) pay(c *call, o *order, code *payerCode, behaviour string) outco
 		behaviour = behavePassword
 	}
 	later := func(outcome string, d time.Duration) {
+		d = w.scaled(d)
+		if ms := max(c.rule.TakesMS, code.TakesMS); ms > 0 {
+			d = time.Duration(ms) * time.Millisecond
+		}
 		o.state = userPaying
-		o.next = &intention{outcome: outcome, at: c.now.Add(w.scaled(d))}
+		o.next = &intention{outcome: outcome, at: c.now.Add(d)}
 	}
 	switch {
 	case c.acts("late_success"):

@@ -41,6 +41,24 @@ func (w *WeChat) serveControl(rw http.ResponseWriter, r *http.Request) {
 		})
 	case "GET ai", "POST ai", "DELETE ai":
 		w.serveAI(rw, r)
+	case "GET notices", "POST notices", "DELETE notices":
+		w.serveNotices(rw, r)
+	case "POST notices/send":
+		reply(rw, map[string]int{"sent": w.SendNotices(r.Context())}, nil)
+	case "GET scenarios":
+		reply(rw, w.Scenarios(), nil)
+	case "POST scenarios":
+		serve(rw, r, w.SwitchScenario)
+	case "DELETE scenarios":
+		reply(rw, w.ScenariosOff(), nil)
+	case "GET phone/account":
+		reply(rw, w.Wallet(r.URL.Query().Get("payer")), nil)
+	case "POST phone/account":
+		serve(rw, r, w.SetAccount)
+	case "GET phone/liveness":
+		reply(rw, w.Selfies(), nil)
+	case "POST phone/liveness":
+		serve(rw, r, w.TakeSelfie)
 	case "GET phone/screen":
 		reply(rw, w.Screen(), nil)
 	case "POST phone/codes":

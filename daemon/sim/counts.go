@@ -41,6 +41,7 @@ type OrderCounts struct {
 	Kind          string `json:"kind,omitempty"`  // "native" or "codepay"; "" when no request was ever executed
 	State         string `json:"state,omitempty"` // the true trade state, whatever queries say
 	Total         int64  `json:"total"`
+	Currency      string `json:"currency,omitempty"`
 	Description   string `json:"description,omitempty"`
 	TransactionID string `json:"transaction_id,omitempty"`
 	Payer         string `json:"payer,omitempty"`
@@ -71,6 +72,7 @@ type Counts struct {
 	Violations []Violation       `json:"violations"`
 	LastRefuse map[string]string `json:"last_refusal,omitempty"` // code and reason of the last refusal at the door
 	AI         AICounts          `json:"ai"`
+	Notices    NoticeCounts      `json:"notices"`
 }
 
 // tallies counts. Its maps are made by newTallies.
@@ -79,6 +81,7 @@ type tallies struct {
 	first      []string
 	fired      map[string]int // order number, operation and fault -> how often
 	payers     map[string]*Money
+	wallets    map[string]map[string]int64 // what came and went, by payer and currency
 	requests   map[string]int
 	refused    int
 	cut        int
@@ -90,6 +93,7 @@ type tallies struct {
 func newTallies() tallies {
 	return tallies{
 		orders: map[string]*OrderCounts{}, fired: map[string]int{}, payers: map[string]*Money{},
+		wallets:  map[string]map[string]int64{},
 		requests: map[string]int{}, accepted: map[string]bool{},
 	}
 }
@@ -160,11 +164,13 @@ func (t *tallies) charge(o *order) {
 		c.Codes[o.terms.authCode]++
 	}
 	t.payer(o.pay.payer).charge(o.terms.total)
+	t.moved(o, -o.terms.total)
 }
 
 func (t *tallies) reversal(o *order) {
 	t.of(o.no).reverse(o.terms.total)
 	t.payer(o.pay.payer).reverse(o.terms.total)
+	t.moved(o, o.terms.total)
 }
 
 func (t *tallies) refund(r *refund) {
@@ -176,22 +182,37 @@ func (t *tallies) refund(r *refund) {
 	}
 	c.refund(r.amount)
 	t.payer(r.order.pay.payer).refund(r.amount)
+	t.moved(r.order, r.amount)
+}
+
+func (t *tallies) moved(o *order, amount int64) {
+	w := t.wallets[o.pay.payer]
+	if w == nil {
+		w = map[string]int64{}
+		t.wallets[o.pay.payer] = w
+	}
+	w[o.terms.money()] += amount
+}
+
+// settleAll brings everything up to now.
+func (w *WeChat) settleAll(now time.Time) {
+	for no := range w.book.orders {
+		w.find(no, now)
+	}
+	w.settleCrossings(now)
 }
 
 // Report tells what the provider saw so far.
 func (w *WeChat) Report() Counts {
 	w.lock()
 	defer w.mu.Unlock()
-	now := w.now()
 	t := &w.tally
-	for no := range w.book.orders {
-		w.find(no, now)
-	}
+	w.settleAll(w.now())
 	c := Counts{
 		Orders: make([]OrderCounts, 0, len(t.first)), Payers: map[string]Money{}, Codes: map[string]int{},
 		Requests: maps.Clone(t.requests), Refused: t.refused, Cut: t.cut,
 		Violations: slices.Clone(t.violations), LastRefuse: t.lastRefuse,
-		AI: w.ai.count.clone(),
+		AI: w.ai.count.clone(), Notices: w.post.counts(),
 	}
 	for _, no := range t.first {
 		o := w.orderCounts(no)
@@ -236,6 +257,7 @@ func (w *WeChat) orderCounts(no string) OrderCounts {
 	c.Bodies, c.Faults, c.Violations = bodies, slices.Clone(c.Faults), slices.Clone(c.Violations)
 	if o := w.book.orders[no]; o != nil {
 		c.Kind, c.State, c.Total, c.Description = o.kind, o.state, o.terms.total, o.terms.description
+		c.Currency = o.terms.money()
 		c.TransactionID, c.Payer = o.pay.id, o.pay.payer
 	}
 	return c

@@ -83,7 +83,7 @@ func (w *WeChat) deliver(rw http.ResponseWriter, r *http.Request, c *call, a ans
 		h.Set("Content-Type", a.kind)
 	}
 	if a.sign {
-		w.seal(h, r.Header.Get("Wechatpay-Serial"), a, m)
+		w.seal(h, r.Header.Get("Wechatpay-Serial"), a, m, c.skew())
 	}
 	if a.status != http.StatusNoContent {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
@@ -93,14 +93,26 @@ func (w *WeChat) deliver(rw http.ResponseWriter, r *http.Request, c *call, a ans
 		_, _ = rw.Write(a.body) // the client may be gone; what happened has happened
 		return
 	}
+	every := w.scaled(dripEvery)
+	if c.rule.DripMS > 0 {
+		every = time.Duration(c.rule.DripMS) * time.Millisecond
+	}
 	for i := range a.body {
-		if !pause(r, w.scaled(dripEvery), cut) {
+		if !pause(r, every, cut) {
 			reset(rw)
 			return
 		}
 		_, _ = rw.Write(a.body[i : i+1])
 		_ = http.NewResponseController(rw).Flush()
 	}
+}
+
+// skew is how far ahead of the clock an answer of clock_skew is signed.
+func (c *call) skew() time.Duration {
+	if c.rule.SkewS != 0 {
+		return time.Duration(c.rule.SkewS) * time.Second
+	}
+	return 2 * clockWindow
 }
 
 // pause waits and tells whether the connection is still there.

@@ -21,13 +21,24 @@
 //	GET    /sim/counts/{out_trade_no}   OrderCounts; 404 when nothing was seen
 //	GET    /sim/faults                  [Fault]
 //	GET    /sim/rules                   [Rule]
-//	POST   /sim/rules                   {op, fault, out_trade_no, tail, times, delay_ms}, all optional -> Rule
+//	POST   /sim/rules                   {op, fault, out_trade_no, tail, times, delay_ms, drip_ms, skew_s, takes_ms}, all optional -> Rule
 //	DELETE /sim/rules                   -> []
 //	GET    /sim/link                    {up, cut}
 //	POST   /sim/link                    {up} -> {up, cut}; down resets every connection to the providers
 //	GET    /sim/phone/screen            [{out_trade_no, description, total, code_url, expires_at, paying}]
-//	POST   /sim/phone/codes             {behaviour, limit, payer} -> {auth_code, behaviour, limit, payer, expires_at}
+//	POST   /sim/phone/codes             {behaviour, limit, payer, takes_ms} -> {auth_code, behaviour, limit, payer, expires_at}
 //	POST   /sim/phone/scan              {code_url, action, delay_ms, payer} -> {out_trade_no, state, total, description}
+//	GET    /sim/phone/account           {payer, currency, opening, balances: {currency: n}, crossings}; ?payer= of another phone
+//	POST   /sim/phone/account           {payer, currency, opening} -> as GET
+//	GET    /sim/phone/liveness          [{session_id, out_trade_no, total, currency, state, opened, url, expires_at}], the last 20
+//	POST   /sim/phone/liveness          {session_id, outcome} -> one of them
+//	GET    /sim/scenarios               [Scenario], each with on
+//	POST   /sim/scenarios               {name, on} -> as GET
+//	DELETE /sim/scenarios               -> as GET; all are off
+//	GET    /sim/notices                 NoticeReport: settings and counts
+//	POST   /sim/notices                 any of the settings -> NoticeReport; the others stay, faults count from zero
+//	DELETE /sim/notices                 -> NoticeReport; settings are put back, the counts and what waits are forgotten
+//	POST   /sim/notices/send            -> {sent}; what is due goes out now
 //	GET    /sim/ai                      AIReport: settings and counts
 //	POST   /sim/ai                      any of the settings -> AIReport; the others stay, rules count from zero
 //	DELETE /sim/ai                      -> AIReport; every setting is put back, the counts are forgotten
@@ -39,7 +50,7 @@
 //	GET    /sim/models/{name}           the last 100 request bodies, as texts
 //	POST   /sim/models/{name}           {script, times, latency: {kind, ms, sigma, seed}, error: {status, shape, code, message, retry_after}} -> ModelReport
 //	GET    /sim/scripts                 [{name, what}]
-//	GET    /sim/                        the page for a person
+//	GET    /sim/                        the page for a person; /sim/liveness.html?s={session_id} is a payer's
 //
 // A behaviour is pay, password, password_late, cancel, wrong_password or not_enough. An action is pay, pay_late, cancel or
 // wrong_password; "" only looks. A refusal is {code, message} with a 4xx status: CODE_UNKNOWN 404, CODE_DEAD 410,
@@ -49,12 +60,12 @@
 // Counts is
 //
 //	{totals: M, orders: [OrderCounts], payers: {account: M}, codes: {auth_code: charges}, requests: {op: n},
-//	 refused, cut, violations: [{at, what}], last_refusal: {code, path, detail}, ai: AICounts}
+//	 refused, cut, violations: [{at, what}], last_refusal: {code, path, detail}, ai: AICounts, notices: NoticeCounts}
 //
 // where M is {charges, charged, reversals, reversed, refunds, refunded, pending_refunds, failed_refunds, net}, and
 // OrderCounts is
 //
-//	{out_trade_no, kind, state, total, description, transaction_id, payer, M..., codes: {auth_code: charges},
+//	{out_trade_no, kind, state, total, currency, description, transaction_id, payer, M..., codes: {auth_code: charges},
 //	 requests: {op: n}, bodies: {op: [sha256 of each distinct body]}, faults: ["op:fault"], violations: [{at, what}],
 //	 shadow_of}
 //
@@ -170,17 +181,33 @@
 //	 language: "" (en, zh or both in turn), seed: 1,
 //	 errors: [{class, label, out_trade_no, probability, times, stage, model, explanation, executed}],
 //	 reconciliation: {verdict: consistent, model, explanation, pending_ms: 0},
-//	 fx: {mids: {"USD/CNY": "7.1023", ...}, width: 0.004, confidence: 0.92, volatility: 0.01, valid_for_s: 300, wrong: ""},
-//	 liveness: {from: 0, outcome: pass, takes_ms: 3000, payer: "", noise: 0.02},
-//	 latency: {op: {kind, ms, sigma, seed}}}
+//	 fx: {mids: {"USD/CNY": "7.1023", ...}, width: 0.004, confidence: 0.92, volatility: 0.01, valid_for_s: 300, wrong: "", own_rates: false},
+//	 liveness: {from: 0, outcome: pass, takes_ms: 3000, late_times: 10, score: 0.97, low_score: 0.41, fail_score: 0.08, payer: "", noise: 0.02},
+//	 latency: {op: {kind, ms, sigma, seed}}, ignore_context: false,
+//	 disputes: {settles_after_s: 86400, sigma: 0, bias: 0, floor: 0.002, most: 0.3, tolerance: 0.002, scale: 0.01, gain_weight: 0,
+//	 ignore_confirmation: false}}
 //
 // A class is user, policy, intent (a policy of a classifier that was set up wrongly: a label, a probability of 0.05), hallucination
 // (cites what was not sent) or unknown; executed is an error although the payer was charged. fx.wrong is inverted, expired,
 // malformed, non_positive or confidence. liveness.from is the amount that is challenged; an outcome is pass, fail, low,
-// wrong_nonce, late, twice (a vector that was told before) or expired. AICounts is
+// wrong_nonce, late, twice (a vector that was told before), expired, or phone: the payer chooses at the session's url. Disputes are those of
+// [AIDisputeModel]. AICounts is
 //
 //	{requests: {op: n}, contexts_complete, contexts_incomplete, keys_verified, keys_opaque, replays, server_replays, shadow_charges,
-//	 payments, challenges, nested_errors, by_class: {class: n}, by_label: {label: n}, labels: {label: requests}}
+//	 payments, challenges, nested_errors, by_class: {class: n}, by_label: {label: n}, labels: {label: requests},
+//	 disputes: {payments, settled, disputed, by_basis: {range, rate, own, none: {settled, disputed}}, orders: {out_trade_no: n}}}
+//
+// # Notifications
+//
+// Payments of QR codes and refunds are reported as v3 does: signed, the resource sealed with AES-256-GCM, again after 15 s, 15 s, 30 s and so on
+// until 200 or 204 comes. Nobody is told unless url is set, and nothing goes out before SendNotices, RunNotices or /sim/notices/send. The
+// settings, with their defaults, are
+//
+//	{url: "" ("order" is each request's own notify_url), delay_s: 1, retry_s: [15, 15, 30, ...], timeout_ms: 5000, platform_key: false,
+//	 faults: [{fault, n, seconds, event, out_trade_no, probability, times}]}
+//
+// where a fault is duplicate (n more after the first), stale (n tries signed so many seconds ago), late (so many seconds), out_of_order (after
+// the next n), bad_signature (n tries), other_order (one of a stranger's goes first) or lost (n tries, or all).
 //
 // # Models
 //

@@ -4,12 +4,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -114,6 +116,16 @@ func (c *Credentials) WriteDir(dir string) (Installation, error) {
 	return in, nil
 }
 
+// SiteCertificate is for a server that plays the page of a liveness check at 127.0.0.1. Nobody vouches for it.
+func (c *Credentials) SiteCertificate() (tls.Certificate, error) {
+	_, cert, err := certify(c.PlatformKey, "127.0.0.1", net.IPv4(127, 0, 0, 1))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	block, _ := pem.Decode(cert)
+	return tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: c.PlatformKey}, nil
+}
+
 // answerKey picks the key an answer is signed with: the one the request named, else the public key.
 func (c *Credentials) answerKey(asked string) (serial string, key *rsa.PrivateKey, ok bool) {
 	switch asked {
@@ -127,7 +139,7 @@ func (c *Credentials) answerKey(asked string) (serial string, key *rsa.PrivateKe
 
 // certify makes a self-signed certificate: WeChat Pay's chain is not checked by anyone in this protocol, only the
 // serial and the key are used.
-func certify(key *rsa.PrivateKey, name string) (serial string, pemBytes []byte, err error) {
+func certify(key *rsa.PrivateKey, name string, at ...net.IP) (serial string, pemBytes []byte, err error) {
 	raw := make([]byte, 20)
 	_, _ = rand.Read(raw)
 	raw[0] = raw[0]&0x3f | 0x40 // positive, and no leading zero to lose in hex
@@ -136,7 +148,7 @@ func certify(key *rsa.PrivateKey, name string) (serial string, pemBytes []byte, 
 		SerialNumber: new(big.Int).SetBytes(raw),
 		Subject:      pkix.Name{CommonName: name},
 		NotBefore:    now.Add(-24 * time.Hour), NotAfter: now.AddDate(5, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature,
+		KeyUsage: x509.KeyUsageDigitalSignature, IPAddresses: at,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, &key.PublicKey, key)
 	if err != nil {

@@ -33,6 +33,9 @@ func (w *WeChat) native(c *call) outcome {
 	if q.Scene != nil {
 		t.device = q.Scene.DeviceID
 	}
+	if w.post.orders[q.OutTradeNo] == "" {
+		w.post.orders[q.OutTradeNo] = q.NotifyURL
+	}
 	return w.openNative(c, q.OutTradeNo, t, q.TimeExpire)
 }
 

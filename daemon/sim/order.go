@@ -105,6 +105,8 @@ func (w *WeChat) take(o *order, at time.Time) {
 		o.unpaid = at.Add(w.scaled(reverseNotFor))
 	}
 	w.tally.charge(o)
+	w.crossByAccount(o)
+	w.announcePayment(o)
 	w.takeShadows(o, at)
 }
 

@@ -30,6 +30,7 @@ type PayerCode struct {
 	Behaviour string    `json:"behaviour"` // "" is "pay"
 	Limit     int64     `json:"limit"`     // fen without a password; 0 is the provider's
 	Payer     string    `json:"payer"`     // account; "" is the phone of the page
+	TakesMS   int       `json:"takes_ms"`  // real milliseconds until the payer is done; 0 is the behaviour's own
 	ExpiresAt time.Time `json:"expires_at"`
 	UsedBy    string    `json:"used_by,omitempty"` // order number
 }
@@ -40,13 +41,16 @@ type payerCode struct {
 	usedBy string
 }
 
-// Mint puts a fresh payer code on a phone; only Behaviour, Limit and Payer of the request are read.
+// Mint puts a fresh payer code on a phone; only Behaviour, Limit, Payer and TakesMS of the request are read.
 func (w *WeChat) Mint(q PayerCode) (PayerCode, error) {
 	if q.Behaviour == "" {
 		q.Behaviour = behavePay
 	}
 	if !isBehaviour[q.Behaviour] {
 		return q, fmt.Errorf("no behaviour %q", q.Behaviour)
+	}
+	if q.TakesMS < 0 {
+		return q, fmt.Errorf("takes_ms is not negative")
 	}
 	if q.Payer == "" {
 		q.Payer = defaultPayer
@@ -75,6 +79,7 @@ type QRResult struct {
 	State       string `json:"state"`
 	Total       int64  `json:"total"`
 	Description string `json:"description"`
+	Currency    string `json:"currency"`
 }
 
 // controlError is a refusal of a control endpoint.
@@ -127,7 +132,7 @@ func (w *WeChat) Scan(q QRScan) (QRResult, error) {
 }
 
 func result(o *order) QRResult {
-	return QRResult{OutTradeNo: o.no, State: o.state, Total: o.terms.total, Description: o.terms.description}
+	return QRResult{OutTradeNo: o.no, State: o.state, Total: o.terms.total, Description: o.terms.description, Currency: o.terms.money()}
 }
 
 // ScreenOrder is a QR code that a payer could scan now.
@@ -138,6 +143,7 @@ type ScreenOrder struct {
 	CodeURL     string    `json:"code_url"`
 	ExpiresAt   time.Time `json:"expires_at"`
 	Paying      bool      `json:"paying"` // pay_late is under way
+	Currency    string    `json:"currency"`
 }
 
 // Screen lists the open QR orders, newest first.
@@ -149,7 +155,7 @@ func (w *WeChat) Screen() []ScreenOrder {
 	for no := range w.book.orders {
 		o := w.find(no, now)
 		if o.kind == opNative && o.state == notPay && now.Before(o.urlUntil) {
-			list = append(list, ScreenOrder{o.no, o.terms.description, o.terms.total, o.codeURL, o.expires, o.next != nil})
+			list = append(list, ScreenOrder{o.no, o.terms.description, o.terms.total, o.codeURL, o.expires, o.next != nil, o.terms.money()})
 		}
 	}
 	sort.Slice(list, func(i, j int) bool {

@@ -39,9 +39,15 @@ type call struct {
 	delay    time.Duration
 	v2       map[string]string // the fields of a v2 request
 	bad      bool              // a v2 request that is not XML
-	key      string            // of idempotency, AI API only
-	like     string            // the plain operation that an AI payment stands for
-	session  string            // of liveness
+	rule     Rule              // that was met, if one was
+	aiCall
+}
+
+// aiCall is what only a call of the payment AI API has.
+type aiCall struct {
+	key     string // of idempotency
+	like    string // the plain operation that a payment stands for
+	session string // of liveness
 }
 
 // act is the part of a fault that changes what happens, not how it is told.

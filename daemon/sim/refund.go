@@ -21,6 +21,8 @@ type refund struct {
 	order   *order
 	amount  int64
 	params  string
+	notify  string // where its outcome is reported; "" is nowhere of its own
+	quiet   bool   // asked for by v2, whose notifications this provider does not send
 	state   string
 	created time.Time
 	due     time.Time // when state becomes end
@@ -31,7 +33,7 @@ type refund struct {
 type refundOf struct {
 	no, order, transaction string
 	amount, total          int64
-	params                 string
+	params, notify         string
 }
 
 // refund pays back part or all of a paid order. The refund number is the idempotency key: the same request again is
@@ -64,7 +66,7 @@ func (w *WeChat) refund(c *call) outcome {
 	w.book.seq++
 	r := &refund{
 		id: fmt.Sprintf("50000%s%013d", c.now.In(beijing).Format("20060102"), w.book.seq), no: q.no,
-		order: o, amount: q.amount, params: q.params, state: refundProcessing, created: c.now,
+		order: o, amount: q.amount, params: q.params, notify: q.notify, quiet: c.v2 != nil, state: refundProcessing, created: c.now,
 		due: c.now.Add(w.scaled(refundTakes)), end: refundSuccess,
 	}
 	switch c.act() {
@@ -121,6 +123,7 @@ func (w *WeChat) settleRefund(r *refund, now time.Time) {
 	}
 	r.state = r.end
 	w.tally.refund(r)
+	w.announceRefund(r)
 }
 
 func (w *WeChat) queryRefund(c *call) outcome {
@@ -154,7 +157,7 @@ func (w *WeChat) readRefund(c *call) (refundOf, *refusal) {
 	}
 	r := refundOf{
 		no: q.OutRefundNo, order: q.OutTradeNo, transaction: q.TransactionID,
-		amount: q.Amount.Refund, total: q.Amount.Total, params: canonical(q),
+		amount: q.Amount.Refund, total: q.Amount.Total, params: canonical(q), notify: q.NotifyURL,
 	}
 	return r, r.check()
 }

@@ -16,6 +16,10 @@ type Rule struct {
 	Tail       *int   `json:"tail,omitempty"`     // total % 100
 	Times      int    `json:"times,omitempty"`    // 0 is always
 	DelayMS    int    `json:"delay_ms,omitempty"` // real milliseconds between executing and answering
+	DripMS     int    `json:"drip_ms,omitempty"`  // real milliseconds between two bytes of slow_drip; 0 is 20 divided by TimeScale
+	SkewS      int    `json:"skew_s,omitempty"`   // of clock_skew, negative is behind; 0 is 600
+	TakesMS    int    `json:"takes_ms,omitempty"` // real milliseconds until the payer of a code is done; 0 is the behaviour's own
+	Scenario   string `json:"scenario,omitempty"` // that brought it
 	Used       int    `json:"used"`
 }
 
@@ -38,12 +42,19 @@ func (w *WeChat) AddRule(r Rule) (Rule, error) {
 			return r, fmt.Errorf("fault %q is for %v, not %q", r.Fault, f.Ops, r.Op)
 		}
 	}
+	if min(r.DelayMS, r.DripMS, r.TakesMS, r.Times) < 0 {
+		return r, fmt.Errorf("times, delay_ms, drip_ms and takes_ms are not negative")
+	}
 	w.lock()
 	defer w.mu.Unlock()
+	return w.addRule(r), nil
+}
+
+func (w *WeChat) addRule(r Rule) Rule {
 	w.rules.last++
 	r.ID, r.Used = w.rules.last, 0
 	w.rules.list = append(w.rules.list, &r)
-	return r, nil
+	return r
 }
 
 // ClearRules removes all rules.
@@ -78,7 +89,7 @@ func (w *WeChat) choose(c *call) {
 			continue
 		}
 		r.Used++
-		c.fault, c.delay = f, time.Duration(r.DelayMS)*time.Millisecond
+		c.fault, c.delay, c.rule = f, time.Duration(r.DelayMS)*time.Millisecond, *r
 		w.fired(c)
 		return
 	}

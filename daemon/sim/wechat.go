@@ -44,11 +44,12 @@ type WeChat struct {
 	TimeScale float64
 	// PasswordLimit is the amount in fen above which a payer is asked for the password; 0 is 100000.
 	PasswordLimit int64
+	// Site is where a browser finds this handler, for the liveness checks: https and a host; "" is a host that does not exist.
+	Site string
 	// AISecret is the merchant secret of the payment AI API's idempotency keys; without it no key verifies.
 	AISecret []byte
 
-	once    sync.Once
-	keysErr error
+	minted minted
 
 	mu    sync.Mutex
 	book  book
@@ -57,6 +58,13 @@ type WeChat struct {
 	seen  map[string]time.Time // nonces of the last ten minutes
 	link  link
 	ai    aiBook
+	post  noticeBook
+}
+
+// minted is whether keys were made, once.
+type minted struct {
+	once sync.Once
+	err  error
 }
 
 // book is what the provider remembers.
@@ -66,6 +74,8 @@ type book struct {
 	codes   map[string]*payerCode
 	urls    map[string]*order // by code_url, dead ones included
 	seq     int
+
+	accounts map[string]Account // by payer, those that were set
 }
 
 // ServeHTTP answers as the provider, and as the world around it under /sim/.
@@ -79,12 +89,12 @@ func (w *WeChat) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // Keys returns the credentials in use and mints them when there are none yet.
 func (w *WeChat) Keys() (*Credentials, error) {
-	w.once.Do(func() {
+	w.minted.once.Do(func() {
 		if w.Credentials == nil {
-			w.Credentials, w.keysErr = NewCredentials()
+			w.Credentials, w.minted.err = NewCredentials()
 		}
 	})
-	return w.Credentials, w.keysErr
+	return w.Credentials, w.minted.err
 }
 
 func (w *WeChat) now() time.Time {
@@ -115,11 +125,12 @@ func (w *WeChat) lock() {
 	if w.book.orders == nil {
 		w.book = book{
 			orders: map[string]*order{}, refunds: map[string]*refund{},
-			codes: map[string]*payerCode{}, urls: map[string]*order{},
+			codes: map[string]*payerCode{}, urls: map[string]*order{}, accounts: map[string]Account{},
 		}
 		w.tally = newTallies()
 		w.ai = newAIBook()
 		w.seen = map[string]time.Time{}
 		w.link.cut = make(chan struct{})
+		w.post = newNoticeBook()
 	}
 }

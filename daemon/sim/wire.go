@@ -174,8 +174,8 @@ func encodeJSON(v any) []byte {
 }
 
 // seal writes the signature headers of an answer. Only 2xx answers carry them: whether others do is not documented,
-// and a client that relies on it would be wrong.
-func (w *WeChat) seal(h http.Header, asked string, a answer, m manner) {
+// and a client that relies on it would be wrong. The skew counts for mannerSkewed.
+func (w *WeChat) seal(h http.Header, asked string, a answer, m manner, skew time.Duration) {
 	serial, key, _ := w.Credentials.answerKey(asked)
 	now := w.now()
 	message := a.body
@@ -185,7 +185,7 @@ func (w *WeChat) seal(h http.Header, asked string, a answer, m manner) {
 	case mannerWrongSerial:
 		serial = "PUB_KEY_ID_" + strings.Repeat("0", 32)
 	case mannerSkewed:
-		now = now.Add(2 * clockWindow)
+		now = now.Add(skew)
 	}
 	ts, nonce := strconv.FormatInt(now.Unix(), 10), randomText(32)
 	sum := digest(fmt.Appendf(nil, "%s\n%s\n%s\n", ts, nonce, message))

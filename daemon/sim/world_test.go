@@ -228,6 +228,6 @@ func BenchmarkSeal(b *testing.B) {
 	w := &WeChat{Credentials: k}
 	h := make(http.Header)
 	for b.Loop() {
-		w.seal(h, "", answer{body: []byte("{}")}, mannerPlain)
+		w.seal(h, "", answer{body: []byte("{}")}, mannerPlain, 0)
 	}
 }

@@ -1,25 +1,12 @@
-const $ = (id) => document.getElementById(id);
-const yuan = (fen) => (fen < 0 ? "−" : "") + "¥" + (Math.abs(fen) / 100).toFixed(2);
+import { $, api, draw, el, money } from "./kit.js";
+import { drawAI, drawRates, drawScenarios, drawWallet, wire } from "./scenarios.js";
+import { label, lang, t } from "./words.js";
 
 let chosen = null; // code_url of the order on the phone
 let code = null;   // the payer code shown
 let scanner = null;
 
-function el(tag, text = "", attrs = {}) {
-  const e = document.createElement(tag);
-  e.textContent = text;
-  for (const [k, v] of Object.entries(attrs)) e.setAttribute(k, v);
-  return e;
-}
-
-async function api(method, path, body) {
-  const r = await fetch(path, {
-    method, headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body),
-  });
-  const v = await r.json();
-  if (!r.ok) throw new Error(v.message || v.code);
-  return v;
-}
+const yuan = (fen) => money(fen, "CNY");
 
 function note(text, kind = "") {
   $("note").textContent = text;
@@ -31,46 +18,35 @@ async function attempt(what) {
   await refresh();
 }
 
-// Text is only replaced when it changed, so that a screen reader and a focused button are left in peace.
-const drawn = new Map();
-function draw(target, value, make) {
-  const key = JSON.stringify(value);
-  if (drawn.get(target) === key) return;
-  drawn.set(target, key);
-  const focus = document.activeElement?.dataset?.key;
-  target.replaceChildren(...make(value));
-  if (focus) target.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
-}
-
 function drawScreen(orders) {
   if (!orders.some((o) => o.code_url === chosen)) chosen = null;
   draw($("screen"), { orders, chosen }, () => orders.length ? orders.map((o) => {
     const b = el("button", "", { type: "button", "aria-pressed": o.code_url === chosen, "data-key": o.out_trade_no });
     const left = el("span", o.description);
-    left.append(el("small", o.paying ? "paying …" : o.out_trade_no));
-    b.append(left, el("b", yuan(o.total)));
+    left.append(el("small", o.paying ? t("paying") : o.out_trade_no));
+    b.append(left, el("b", money(o.total, o.currency)));
     b.onclick = () => attempt(async () => {
       await api("POST", "phone/scan", { code_url: o.code_url, action: "" });
       chosen = o.code_url;
-      note("Scanned. What does the customer do?");
+      note(t("scanned"));
     });
     const li = el("li");
     li.append(b);
     return li;
-  }) : [el("li", "nothing to scan", { class: "hint" })]);
+  }) : [el("li", t("nothing"), { class: "hint" })]);
   const o = orders.find((o) => o.code_url === chosen);
   $("sheet").hidden = !o;
   if (o) {
-    $("sheet-amount").textContent = yuan(o.total);
+    $("sheet-amount").textContent = money(o.total, o.currency);
     $("sheet-what").textContent = o.description;
   }
 }
 
 function drawBooks(c) {
-  const t = c.totals;
-  draw($("totals"), { t, n: c.orders.length, v: c.violations.length, cut: c.cut, refused: c.refused }, () => [
-    ["Orders", c.orders.length], ["Charges", t.charges], ["Charged", yuan(t.charged)], ["Given back", yuan(t.reversed + t.refunded)],
-    ["Net", yuan(t.net)], ["Rules broken", c.violations.length, c.violations.length], ["Refused", c.refused], ["Cut off", c.cut],
+  const m = c.totals;
+  draw($("totals"), { m, n: c.orders.length, v: c.violations.length, cut: c.cut, refused: c.refused }, () => [
+    [t("orders"), c.orders.length], [t("charges"), m.charges], [t("charged"), yuan(m.charged)], [t("back"), yuan(m.reversed + m.refunded)],
+    [t("net"), yuan(m.net)], [t("broken"), c.violations.length, c.violations.length], [t("refused"), c.refused], [t("cut"), c.cut],
   ].map(([k, v, bad]) => {
     const d = el("div");
     d.append(el("dt", k), el("dd", v, bad ? { class: "bad" } : {}));
@@ -80,13 +56,22 @@ function drawBooks(c) {
   draw($("orders").tBodies[0], c.orders, (orders) => orders.toReversed().slice(0, 50).map((o) => {
     const tr = el("tr");
     const no = el("td");
-    no.append(el("code", o.out_trade_no), el("small", [o.kind, o.description].filter(Boolean).join(" · ")));
+    no.append(el("code", o.out_trade_no), el("small", [o.kind, o.description, o.shadow_of && t("shadow", { no: o.shadow_of })].filter(Boolean).join(" · "), o.shadow_of ? { class: "bad" } : {}));
     const state = el("td");
-    state.append(el("span", o.state || "never executed", { class: "state " + (o.state || "") }));
+    state.append(el("span", o.state || t("never"), { class: "state " + (o.state || "") }));
     const seen = el("td", Object.entries(o.requests).map(([op, n]) => `${op} ${n}`).join(", "));
     seen.append(el("small", o.faults.join(", ")));
-    tr.append(no, state, el("td", yuan(o.total), { class: "n" }), el("td", o.charges, { class: o.charges > 1 ? "n bad" : "n" }),
-      el("td", yuan(o.reversed), { class: "n" }), el("td", yuan(o.refunded), { class: "n" }), el("td", yuan(o.net), { class: "n" }), seen);
+    tr.append(no, state, el("td", money(o.total, o.currency), { class: "n" }), el("td", o.charges, { class: o.charges > 1 ? "n bad" : "n" }),
+      el("td", money(o.reversed, o.currency), { class: "n" }), el("td", money(o.refunded, o.currency), { class: "n" }), el("td", money(o.net, o.currency), { class: "n" }), seen);
+    return tr;
+  }));
+  $("payers").hidden = Object.keys(c.payers).length === 0;
+  draw($("payers").tBodies[0], c.payers, (payers) => Object.entries(payers).map(([name, m]) => {
+    const tr = el("tr");
+    const n = (v) => el("td", v, { class: "n" });
+    const who = el("td");
+    who.append(el("code", name));
+    tr.append(who, n(m.charges), n(m.reversals), n(m.refunds), n(yuan(m.net)));
     return tr;
   }));
   draw($("violations"), c.violations, (list) => list.slice(-20).map((v) => el("li", v.what)));
@@ -94,26 +79,19 @@ function drawBooks(c) {
 
 function drawLink(l) {
   $("link").setAttribute("aria-pressed", l.up);
-  $("link-text").textContent = l.up ? "Network is up: cut it" : "Network is cut: mend it";
+  $("link-text").textContent = t(l.up ? "link_up" : "link_down");
 }
-
-const modeMeans = {
-  quick: "Every model answers to the point after about 120 ms.",
-  slow: "Every model answers after 2.5 s: too late for a till.",
-  wrong: "Every model answers in time, and nonsense: lies, forbidden verdicts, injected texts.",
-  off: "Every model resets the connection.",
-};
 
 function drawModels(m) {
   for (const b of document.querySelectorAll("[data-mode]")) b.setAttribute("aria-pressed", b.dataset.mode === m.mode);
-  $("models-what").textContent = (modeMeans[m.mode] ?? "A provider has a script of its own.") + (m.providers.length ? "" : " Nobody asked yet.");
+  $("models-what").textContent = t(m.mode ? "m_" + m.mode : "m_own") + (m.providers.length ? "" : " " + t("m_nobody"));
   $("providers").hidden = m.providers.length === 0;
   draw($("providers").tBodies[0], m.providers, (list) => list.map((p) => {
     const tr = el("tr");
     const n = (v, bad) => el("td", v, { class: bad ? "n bad" : "n" });
     const told = p.violations.length;
     tr.append(el("td", p.name), el("td", p.setting.script), n(p.calls), n(p.answered), n(p.refused, p.refused), n(p.aborted), n(p.cut),
-      n(`${p.tokens_in} in, ${p.tokens_out} out`), n(told, told));
+      n(`${p.tokens_in} → ${p.tokens_out}`), n(told, told));
     if (p.last_refusal) tr.children[4].title = p.last_refusal;
     return tr;
   }));
@@ -122,9 +100,9 @@ function drawModels(m) {
 function drawScanner(s) {
   scanner = s;
   $("plug").hidden = !s;
-  if (s) $("plug").textContent = s.plugged ? "Unplug scanner" : "Plug it in";
+  if (s) $("plug").textContent = t(s.plugged ? "unplug" : "plug");
   $("hold").disabled = !code || !s?.plugged;
-  if (!s) $("hold").textContent = "No scanner attached";
+  if (!s) $("hold").textContent = t("no_scanner");
 }
 
 // The bars are a drawing, not a symbology: the scanner of this world reads the digits.
@@ -140,31 +118,33 @@ function bars(digits) {
 function drawCode() {
   if (!code) return;
   const left = Math.ceil((new Date(code.expires_at) - Date.now()) / 1000);
-  $("code-life").textContent = left > 0 ? `good for ${left} s, once` : "expired: take a fresh one";
+  $("code-life").textContent = left > 0 ? t("good_for", { n: left }) : t("expired");
 }
 
 async function freshCode() {
   code = await api("POST", "phone/codes", { behaviour: $("behaviour").value });
   $("code").textContent = code.auth_code.replace(/(\d{4})(\d{4})(\d{4})(\d{6})/, "$1 $2 $3 $4");
   $("bars").replaceChildren(...bars(code.auth_code));
-  note("A fresh payer code.");
+  note(t("a_fresh"));
 }
 
 async function refresh() {
   try {
-    const [screen, counts, link, models, sc] = await Promise.all([
+    const [screen, counts, link, models, sc, list, ai, notices, wallet, selfies] = await Promise.all([
       api("GET", "phone/screen"), api("GET", "counts"), api("GET", "link"), api("GET", "models"), api("GET", "scanner").catch(() => null),
+      api("GET", "scenarios"), api("GET", "ai"), api("GET", "notices"), api("GET", "phone/account"), api("GET", "phone/liveness"),
     ]);
     drawScreen(screen); drawBooks(counts); drawLink(link); drawModels(models); drawScanner(sc); drawCode();
+    drawScenarios(list, attempt); drawAI(counts.ai, counts.notices); drawRates(ai, notices); drawWallet(wallet, selfies);
   } catch (e) {
-    note("The simulator does not answer: " + e.message, "bad");
+    note(t("gone", { why: e.message }), "bad");
   }
 }
 
 function tab(name) {
-  for (const t of ["scan", "pay"]) {
-    $("tab-" + t).setAttribute("aria-selected", t === name);
-    $("pane-" + t).hidden = t !== name;
+  for (const k of ["scan", "pay"]) {
+    $("tab-" + k).setAttribute("aria-selected", k === name);
+    $("pane-" + k).hidden = k !== name;
   }
 }
 $("tab-scan").onclick = () => tab("scan");
@@ -173,25 +153,29 @@ $("fresh").onclick = () => attempt(freshCode);
 $("behaviour").onchange = () => attempt(freshCode);
 $("hold").onclick = () => attempt(async () => {
   await api("POST", "scanner", { data: code.auth_code });
-  note("The scanner beeped.", "good");
+  note(t("beeped"), "good");
 });
 $("plug").onclick = () => attempt(async () => {
   const s = await api("POST", "scanner", scanner.plugged ? { unplug: true } : { replug: true });
-  note(s.plugged ? "Plugged in." : "Unplugged.");
+  note(t(s.plugged ? "plugged" : "unplugged"));
 });
 $("link").onclick = () => attempt(() => api("POST", "link", { up: $("link").getAttribute("aria-pressed") !== "true" }));
 for (const b of document.querySelectorAll("[data-mode]")) {
   b.onclick = () => attempt(async () => {
     await api("POST", "models", { mode: b.dataset.mode });
-    note(`Models are ${b.dataset.mode}.`);
+    note(t("models_are", { mode: t(b.dataset.mode) }));
   });
 }
 for (const b of document.querySelectorAll("[data-action]")) {
   b.onclick = () => attempt(async () => {
     const r = await api("POST", "phone/scan", { code_url: chosen, action: b.dataset.action });
-    note(`${yuan(r.total)}: ${r.state === "SUCCESS" ? "paid" : b.dataset.action === "pay_late" ? "will be paid" : "not paid"}`, r.state === "SUCCESS" ? "good" : "");
+    note(t(r.state === "SUCCESS" ? "paid" : b.dataset.action === "pay_late" ? "will_pay" : "not_paid", { amount: money(r.total, r.currency) }), r.state === "SUCCESS" ? "good" : "");
   });
 }
+
+label();
+$("language").onclick = () => { location.search = `?lang=${lang === "zh" ? "en" : "zh"}`; };
+wire(attempt);
 
 const faults = await api("GET", "faults");
 $("faults").tBodies[0].replaceChildren(...faults.sort((a, b) => a.tail - b.tail).map((f) => {
