@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -31,7 +32,7 @@ func simulate(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "simulator  %s/sim/\nserve with qrposd serve -config %s\n", s.url, s.config)
+	fmt.Fprintf(c.out, "simulator  %s/sim/\n%sserve with qrposd serve -config %s\n", s.url, s.hint("scenarios  "), s.config)
 	<-ctx.Done()
 	return s.close()
 }
@@ -41,6 +42,7 @@ func simulate(ctx context.Context, c *call) error {
 type simulation struct {
 	world  sim.World
 	server *http.Server
+	quit   context.CancelFunc // of what runs beside the server
 	dir    string
 	temp   bool // the directory is ours and goes with us
 	ai     bool // payments go through the AI API
@@ -71,7 +73,41 @@ func openSimulation(dir string, speed float64, ai bool) (s *simulation, err erro
 	}
 	s.server = &http.Server{Handler: &s.world, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.server.Serve(ln) }() // ends with close
+	if err := s.serveSite(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	ctx, quit := context.WithCancel(context.Background())
+	s.quit = quit
+	go s.world.WeChat.RunNotices(ctx)
 	return s, nil
+}
+
+// serveSite answers by TLS too, as a payer's phone is only shown https addresses.
+// Nobody vouches for the certificate: a browser asks before it opens the page.
+func (s *simulation) serveSite() error {
+	keys, err := s.world.WeChat.Keys()
+	if err != nil {
+		return err
+	}
+	cert, err := keys.SiteCertificate()
+	if err != nil {
+		return err
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return err
+	}
+	s.world.WeChat.Site = "https://" + ln.Addr().String()
+	go func() { _ = s.server.Serve(ln) }() // ends with close
+	return nil
+}
+
+// hint says where a person finds what can go wrong.
+func (s *simulation) hint(label string) string {
+	if s.ai {
+		return label + "on that page, a button each and one for all off\n"
+	}
+	return label + "on that page; those of the payment AI API need -ai\n"
 }
 
 // equip writes the keys and the configuration of the till.
@@ -129,6 +165,9 @@ func (s *simulation) equipModels(line func(format string, args ...any)) error {
 }
 
 func (s *simulation) close() error {
+	if s.quit != nil {
+		s.quit()
+	}
 	errs := []error{s.server.Close(), s.world.Scanner.Close()}
 	if s.temp {
 		errs = append(errs, os.RemoveAll(s.dir))
