@@ -97,7 +97,11 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	if err != nil {
 		return d, &ConfigError{Err: err}
 	}
-	gateway, err := openGateway(cfg, d.gateway, intents, device, o.Log)
+	d.vitals = &vitals{}
+	if d.judge, err = openJudge(cfg, d.store, d.vitals, intents, o.Log); err != nil {
+		return d, err
+	}
+	gateway, err := openGateway(cfg, d.gateway, d.judge.models, intents, device, o.Log)
 	if err != nil {
 		return d, &ConfigError{Err: err}
 	}
@@ -105,10 +109,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 		d.refused = openRejections(gateway, cfg.AIPay.PreAuthorization, intents, d.store, o.Log)
 		gateway = d.refused
 	}
-	d.vitals = &vitals{Gateway: gateway}
-	if d.judge, err = openJudge(cfg, d.store, d.vitals, intents, o.Log); err != nil {
-		return d, err
-	}
+	d.vitals.Gateway = gateway
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,

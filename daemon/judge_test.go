@@ -36,7 +36,7 @@ var stays = map[string]string{
 var elsewhere = map[string]string{
 	"Local.Hour": "of Local.Time", "Currency": "of Amount", "Rules": "of the verdict", "Asks": "of the verdict", "Decision": "of the verdict",
 	"Price.Low": "for pricing", "Price.High": "for pricing", "Intent.Choices": "for naming an intent",
-	"Fault.Status": "for naming a cause", "Fault.Code": "for naming a cause",
+	"Fault.Status": "for naming a cause", "Fault.Code": "for naming a cause", "Fault.Words": "for naming a cause", "Intent.Basket": "for naming an intent",
 }
 
 // leaves are the facts in v by their path.

@@ -47,7 +47,7 @@ var rooms = []room{
 	{"daemon/api", []string{"rules/money", "rules/sale"}},
 	{"daemon/wechat", []string{"rules/money", "rules/sale"}},
 	{"daemon/aipay", []string{"rules/money", "rules/sale", "rules/explain", "daemon/wechat"}}, // its requests are signed like WeChat's
-	{"daemon/llm", []string{"rules/money", "rules/sale"}},
+	{"daemon/llm", []string{"rules/money", "rules/sale", "rules/explain"}},                    // holds what leaves against the closed vocabulary
 	{"daemon/emvqr", []string{"rules/money", "rules/sale"}},
 	{"daemon/fleet", []string{"rules/money", "rules/sale", "store/queue"}},
 	{"daemon/advisor", []string{"rules", "rules/money", "rules/sale"}},                // models through its own interface

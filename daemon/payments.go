@@ -10,6 +10,7 @@ import (
 
 	"qrposd/daemon/aipay"
 	"qrposd/daemon/checkout"
+	"qrposd/daemon/llm"
 	"qrposd/daemon/wechat"
 	"qrposd/hw/device"
 	"qrposd/rules"
@@ -50,7 +51,7 @@ func classify(c *intent.Classifier, s sale.Sale) intent.Verdict {
 
 // openGateway is the provider as the desk knows it: WeChat Pay's plain API, or the
 // payment AI API over the same signed transport.
-func openGateway(cfg Config, api *wechat.Client, intents *intent.Classifier, device string, log *slog.Logger) (checkout.Gateway, error) {
+func openGateway(cfg Config, api *wechat.Client, models *llm.Client, intents *intent.Classifier, device string, log *slog.Logger) (checkout.Gateway, error) {
 	if !cfg.AIPay.Enabled {
 		return api, nil
 	}
@@ -59,6 +60,7 @@ func openGateway(cfg Config, api *wechat.Client, intents *intent.Classifier, dev
 	}
 	return aipay.Open(cfg.AIPay, api, aipay.Options{
 		AppID: cfg.WeChat.AppID, MchID: cfg.WeChat.MchID, Device: device, QRLife: time.Duration(cfg.Plan().QRLife), Log: log,
+		Monitor: monitor(newPanel(models, llm.Classification, cfg.Rules.Mainland, log)),
 		Intent: func(s sale.Sale) aipay.Intent {
 			v := classify(intents, s)
 			return aipay.Intent{Classifier: v.Version, Label: v.Label, Confidence: float64(v.Confidence) / 100}

@@ -19,6 +19,7 @@ type Options struct {
 	AppID, MchID string
 	Device       string                 // fingerprint hash of this machine
 	Intent       func(sale.Sale) Intent // what the merchant's classifier takes a sale for
+	Monitor      Monitor                // who is asked what an unclear refusal means
 	QRLife       time.Duration          // how long a QR code can be paid
 	Log          *slog.Logger
 }

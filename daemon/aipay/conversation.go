@@ -36,7 +36,7 @@ func (c *Client) hear(ctx context.Context, step sale.Step, s sale.Sale, body []b
 	case err != nil:
 		return unclear(whyUnread), err.Error()
 	case ans.Refusal != nil:
-		return c.hearError(step, s, *ans.Refusal)
+		return c.hearError(ctx, step, s, *ans.Refusal)
 	case ans.Challenge != nil:
 		return refusal(step, whyLiveness, false), "challenge"
 	}
@@ -69,12 +69,19 @@ func (c *Client) hearPayment(ctx context.Context, step sale.Step, s sale.Sale, p
 // before anything was charged ends an attempt, and a charge's end is confirmed by
 // a query all the same; everything else is held and asked about. A cause that is
 // not sure is told to nobody as theirs.
-func (c *Client) hearError(step sale.Step, s sale.Sale, e ModelError) (sale.Event, string) {
-	f := explain.Read(e.Explanation, c.sent(step, s))
-	said := string(e.Stage) + ": " + f.Cause.String()
-	if e.Stage != PreAuthorization {
-		return unclear(whyUnclear), said
+func (c *Client) hearError(ctx context.Context, step sale.Step, s sale.Sale, e ModelError) (sale.Event, string) {
+	if e.Stage != PreAuthorization { // money may have moved: no cause ends it
+		f := explain.Read(e.Explanation, c.sent(step, s))
+		return readBy(unclear(whyUnclear), byTill), string(e.Stage) + ": " + f.Cause.String()
 	}
+	f, by := c.read(ctx, e.Explanation, c.sent(step, s))
+	ev, said := ended(step, f)
+	return readBy(ev, by), string(e.Stage) + ": " + said + ", read by " + by
+}
+
+// ended is what a cause that was told before anything was charged comes down to.
+func ended(step sale.Step, f explain.Finding) (sale.Event, string) {
+	said := f.Cause.String()
 	switch {
 	case f.Cause == explain.Hallucination:
 		return refusal(step, whyNonsense, true), said

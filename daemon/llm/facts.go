@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"qrposd/rules/explain"
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
 )
@@ -74,14 +75,24 @@ type Price struct {
 type Purpose struct {
 	Label      Label
 	Confidence Int // percent
+	Basket     []Label // the categories of what is sold, as the shop's intents name them
 	Choices    []Label
 }
 
-// Fault is an error of the payment API: its status and its code, never its words.
+// Fault is an error of the payment API: its status, its code, and what is left of
+// its explanation.
 type Fault struct {
 	Status Int
 	Code   Label
+	Words  []FaultWord
 }
+
+// FaultWord is a word of the closed vocabulary of refusals ([explain.Words]): no
+// name, number or code of anybody is in it. At most maxFaultWords are sent, in their
+// order, which is what tells "not sufficient" from "sufficient".
+type FaultWord string
+
+const maxFaultWords = 64
 
 // Int is a number that may be not known, as the zero Int is.
 type Int struct {
@@ -201,6 +212,7 @@ var facts = []fact{
 	{"operator.count_10m", whole(func(f *Facts) Int { return f.Operator.Count10m })},
 	{"flow", word(flows, func(f *Facts) sale.Flow { return f.Flow })},
 	{"amount", whole(func(f *Facts) Int { return f.Amount })},
+	{"basket", labels(func(f *Facts) []Label { return f.Intent.Basket })},
 	{"payer.wallet", word(wallets, func(f *Facts) Wallet { return f.Payer.Wallet })},
 	{"payer.first_seen", word(flags, func(f *Facts) Flag { return f.Payer.FirstSeen })},
 	{"payer.count_1m", whole(func(f *Facts) Int { return f.Payer.Count1m })},
@@ -221,6 +233,7 @@ var facts = []fact{
 	{"intent.confidence", whole(func(f *Facts) Int { return f.Intent.Confidence })},
 	{"fault.status", whole(func(f *Facts) Int { return f.Fault.Status })},
 	{"fault.code", label(func(f *Facts) Label { return f.Fault.Code })},
+	{"fault.words", writeFaultWords},
 	{"rules", labels(func(f *Facts) []Label { return f.Rules })},
 	{"asks", writeAsks},
 	{"decision", word(verdicts, func(f *Facts) Verdict { return f.Decision })},
@@ -298,6 +311,24 @@ func writeAsks(f *Facts, b []byte) ([]byte, error) {
 		}
 		return nil
 	})
+}
+
+// writeFaultWords holds every word against the vocabulary once more: whoever fills
+// in the facts may have taken them from the text.
+func writeFaultWords(f *Facts, b []byte) ([]byte, error) {
+	if len(f.Fault.Words) == 0 {
+		return b, nil
+	}
+	if len(f.Fault.Words) > maxFaultWords {
+		return b, errNumber
+	}
+	list := make([]string, len(f.Fault.Words))
+	for i, w := range f.Fault.Words {
+		if list[i] = string(w); !explain.InVocabulary(list[i]) {
+			return b, errWord
+		}
+	}
+	return append(b, texts(list)...), nil
 }
 
 func writeCurrency(f *Facts, b []byte) ([]byte, error) {

@@ -55,9 +55,11 @@ Price.Left llm.Int price.left
 Price.Confidence llm.Int price.confidence
 Intent.Label llm.Label intent.label
 Intent.Confidence llm.Int intent.confidence
+Intent.Basket []llm.Label basket
 Intent.Choices []llm.Label choices
 Fault.Status llm.Int fault.status
 Fault.Code llm.Label fault.code
+Fault.Words []llm.FaultWord fault.words
 Rules []llm.Label rules
 Asks []llm.Verdict asks
 Decision llm.Verdict decision
@@ -75,6 +77,7 @@ var closed = map[reflect.Type]any{
 	reflect.TypeFor[Flag]():           Yes,
 	reflect.TypeFor[Label]():          Label("some-label"),
 	reflect.TypeFor[[]Label]():        []Label{"some-label"},
+	reflect.TypeFor[[]FaultWord]():    []FaultWord{"risk"},
 	reflect.TypeFor[Verdict]():        Refuse,
 	reflect.TypeFor[[]Verdict]():      []Verdict{Refuse},
 }
@@ -136,8 +139,8 @@ func TestFactsRefuse(t *testing.T) {
 		hostile := map[string]Facts{
 			"currency": {Currency: money.Currency(s)}, "flow": {Flow: sale.Flow(s)}, "weekday": {Local: Local{Weekday: Weekday(s)}},
 			"link": {Link: Link(s)}, "wallet": {Payer: Payer{Wallet: Wallet(s)}}, "first seen": {Payer: Payer{FirstSeen: Flag(s)}},
-			"cross": {Price: Price{Cross: Flag(s)}}, "label": {Intent: Purpose{Label: Label(s)}}, "choices": {Intent: Purpose{Choices: []Label{Label(s)}}},
-			"fault": {Fault: Fault{Code: Label(s)}}, "rules": {Rules: []Label{Label(s)}}, "asks": {Asks: []Verdict{Verdict(s)}}, "decision": {Decision: Verdict(s)},
+			"cross": {Price: Price{Cross: Flag(s)}}, "label": {Intent: Purpose{Label: Label(s)}}, "basket": {Intent: Purpose{Basket: []Label{Label(s)}}}, "choices": {Intent: Purpose{Choices: []Label{Label(s)}}},
+			"fault": {Fault: Fault{Code: Label(s)}}, "words": {Fault: Fault{Words: []FaultWord{"risk", FaultWord(s)}}}, "rules": {Rules: []Label{Label(s)}}, "asks": {Asks: []Verdict{Verdict(s)}}, "decision": {Decision: Verdict(s)},
 		}
 		for where, f := range hostile {
 			f.Amount = Known(100)

@@ -80,7 +80,8 @@ var forms = map[Task]form{
 	Classification: {
 		name: "name_cause", about: "Says whose fault an error of the payment API is.",
 		system: "You say whose fault an error of a payment interface is: user (the person paying can mend it), policy (a rule of the provider or the shop), " +
-			"hallucination (a model's answer made no sense) or unknown; confidence 0 is a guess, 10 is certain." + rulesOfAnswer,
+			"hallucination (a model's answer made no sense) or unknown; confidence 0 is a guess, 10 is certain. " +
+			"fault.words is what may be told of its explanation: the common words in their order, without names, figures and codes." + rulesOfAnswer,
 		word: "cause", words: []string{"user", "policy", "hallucination", "unknown"}, level: "confidence", top: 10,
 	},
 }

@@ -23,8 +23,9 @@
 //
 // What to expect: on wording like that which the table was written for it is right
 // nineteen times of twenty; on wording made to be unlike it every second time, and
-// then it says Unknown. It is the floor under a monitoring model, which reads more
-// and may be wrong in more ways, and not a replacement for one.
+// then it says Unknown. It is the floor under a monitoring model, which knows more
+// and may be wrong in more ways, and not a replacement for one. What such a model
+// may change is Finding.Heed: never a sure finding, and never to "paid".
 //
 // Explanations may quote names, numbers and codes of people. Words is the only
 // form in which one may leave for a model: words of a closed list, without a

@@ -50,6 +50,13 @@ func appendKnown(found []string, word string) []string {
 	return found
 }
 
+// InVocabulary says whether word is one that [Words] can return.
+func InVocabulary(word string) bool {
+	_, latin := slices.BinarySearch(words, word)
+	_, han := slices.BinarySearch(hanWords, word)
+	return latin || han
+}
+
 // chinese is the longest word of the vocabulary that s begins with.
 func chinese(s string) string {
 	const longest = 4
