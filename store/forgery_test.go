@@ -65,7 +65,7 @@ func forgeries() map[string]forgery {
 			return forge(tx, "posting", append(seqKey(3), 0), swap(`"minor":1280`, `"minor":1`))
 		}, []string{"I8"}},
 		"two postings changed": {func(tx *bbolt.Tx) error {
-			return errors.Join(forge(tx, "posting", append(seqKey(3), 0), swap(`1280`, `1`)), forge(tx, "posting", append(seqKey(3), 1), swap(`1280`, `1`)))
+			return errors.Join(forge(tx, "posting", append(seqKey(3), 0), swap(`"minor":1280`, `"minor":1`)), forge(tx, "posting", append(seqKey(3), 1), swap(`"minor":-1280`, `"minor":-1`)))
 		}, []string{"I8: line 3 moved other money than was posted"}},
 		"a job removed": {func(tx *bbolt.Tx) error {
 			k, _ := tx.Bucket([]byte("job")).Cursor().First()

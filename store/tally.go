@@ -56,7 +56,8 @@ func count(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event) error {
 		}
 	}
 	switch {
-	case ev.Kind == sale.Begun:
+	case ev.Kind == sale.Begun && after.PayIn != "": // counted when it has a price, in the currency that the rules compare
+	case ev.Kind == sale.Begun || ev.Kind == sale.Priced:
 		add(tallySales, "")
 		add(tallyOperator, after.Operator)
 		if tiny(after.Amount) {
@@ -73,6 +74,14 @@ func count(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event) error {
 		add(tallyDeclines, "")
 	}
 	return err
+}
+
+// counted is when a sale was counted.
+func counted(s sale.Sale) sale.Instant {
+	if s.Price != nil {
+		return s.Price.At
+	}
+	return s.Begun
 }
 
 // tiny is less than a tenth of the currency's main unit.
@@ -127,7 +136,7 @@ func (db *DB) Traffic(s sale.Sale, c *rules.Case) error {
 			if e != nil {
 				err = e
 			}
-			if own := kind == tallySales || kind == tallyOperator || kind == tallyTiny && tiny(s.Amount); own && at.Sub(s.Begun) <= span {
+			if own := kind == tallySales || kind == tallyOperator || kind == tallyTiny && tiny(s.Amount); own && at.Sub(counted(s)) <= span {
 				t.N, t.Sum = max(t.N-1, 0), max(t.Sum-s.Amount.Minor, 0)
 			}
 			return t

@@ -48,16 +48,11 @@ func can(s *sale.Sale) Can {
 	return Can{
 		Cancel: err == nil && !s.Cancel && cancelled.Facts > s.Facts,
 		Refund: (s.State == sale.Paid || s.State == sale.PartRefunded) && s.Refundable(a.OrderNo).Minor > 0,
-		Scan:   (s.State == sale.Opened || s.State == sale.Judged) && s.Flow == sale.Payer,
-		Retry:  retryable(s),
+		Scan:   (s.State == sale.Opened || s.State == sale.Projected || s.State == sale.Judged) && s.Flow == sale.Payer,
+		Retry:  s.Retryable(),
 
 		Consent: s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval,
 	}
-}
-
-func retryable(s *sale.Sale) bool {
-	failed := s.State == sale.Declined || s.State == sale.Reversed
-	return failed && s.Flow == sale.Payer && !s.Cancel && s.Current() != nil && s.Current().End.Retryable()
 }
 
 func history(s *sale.Sale) History {

@@ -49,6 +49,7 @@ var sayings = map[string][2]Text{
 	"cancelling":       {{"Cancelling", "正在取消"}, {"Nobody has seen a QR code, so nobody can have paid.", "二维码尚未出示，不会有人付款。"}},
 	"consent_payer":    {{"Ask the customer", "请征得顾客同意"}, {"The customer has to agree to the price first.", "请先让顾客确认价格。"}},
 	"consent_manager":  {{"A manager is needed", "需要主管批准"}, {"A manager has to agree before this sale can be charged.", "主管批准后方可收款。"}},
+	"liveness":         {{"Face check", "活体验证"}, {"The customer scans the code on the other screen and looks into the telephone. Nothing is charged before that.", "请顾客扫描客显上的二维码并按提示完成活体验证，通过前不会扣款。"}},
 	"scan_wanted":      {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
 	"charging":         {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
 	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
@@ -85,7 +86,9 @@ func stage(s *sale.Sale) string {
 		return "consent_payer"
 	case sale.AwaitingApproval:
 		return "consent_manager"
-	case sale.Opened, sale.Judged:
+	case sale.AwaitingLiveness:
+		return "liveness"
+	case sale.Opened, sale.Projected, sale.Judged:
 		if s.Flow == sale.Payer {
 			return "scan_wanted"
 		}
@@ -121,7 +124,7 @@ func stage(s *sale.Sale) string {
 		switch {
 		case a != nil && a.End == sale.EndConcluded:
 			return s.State.String() + "_unseen"
-		case s.State == sale.Declined && !retryable(s):
+		case s.State == sale.Declined && !s.Retryable():
 			return "declined_final"
 		}
 	}
@@ -134,6 +137,8 @@ var reasons = map[string]Text{
 	"no_code":            {"No payment code was scanned in time.", "未在规定时间内扫描付款码。"},
 	"model":              {"The checking model asked for it.", "审核模型提出要求。"},
 	"no_consent":         {"Nobody agreed in time.", "未在规定时间内获得同意。"},
+	"price_expired":      {"The price in the customer's currency no longer holds. Start a new sale.", "外币报价已过期，请重新收款。"},
+	"liveness_late":      {"The customer did not finish the face check in time.", "顾客未在规定时间内完成活体验证。"},
 	"cancelled":          {"Cancelled at the till.", "已在收银台取消。"},
 	"no_qr":              {"WeChat Pay gave no QR code in time.", "微信支付未及时返回二维码。"},
 	"order_unknown":      {"WeChat Pay does not know the payment.", "微信支付查无此单。"},

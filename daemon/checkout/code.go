@@ -30,7 +30,7 @@ func (d *Desk) codeFor(w *work, s sale.Sale) sale.PayerCode {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if w.reply != nil {
-		if err := awaits(s); err != nil {
+		if err := awaits(s, d.Clock.Now()); err != nil {
 			w.answer(err)
 		}
 	}
@@ -63,7 +63,7 @@ func (d *Desk) awaiting() (sale.ID, bool) {
 	d.mu.Unlock()
 	var latest sale.Sale
 	for _, id := range ids {
-		if s, err := d.Journal.Sale(id); err == nil && (s.State == sale.Opened || s.State == sale.Judged) && s.Flow == sale.Payer && s.Begun > latest.Begun {
+		if s, err := d.Journal.Sale(id); err == nil && takesCode(s) && s.Begun > latest.Begun {
 			latest = s
 		}
 	}

@@ -17,7 +17,8 @@ type Options struct {
 	Gateway Gateway
 	Journal Journal
 	Clock   Clock
-	Adviser Adviser // needed where Plan.Judge is set
+	Adviser Adviser // needed where Plan.Judge is set, and where there is a Pricer
+	Pricer  Pricer  // nil: every sale is paid in the shop's currency
 	Plan    sale.Plan
 	Wallets []scanner.Wallet   // how payer codes look; nil is the built-in table
 	Wallet  string             // the wallet that Gateway charges
@@ -73,6 +74,9 @@ func (d *Desk) Open(ctx context.Context, n sale.New, once sale.Once) (sale.Sale,
 	if err := n.Amount.Check(); err != nil {
 		return sale.Sale{}, false, err
 	}
+	if n.PayIn != "" && n.PayIn != n.Amount.Currency && d.Pricer == nil {
+		return sale.Sale{}, false, errOneCurrency
+	}
 	s, replayed, err := d.Journal.Begin(ctx, n, rand.Text(), once)
 	if err != nil {
 		return sale.Sale{}, false, err
@@ -98,7 +102,7 @@ func (d *Desk) charge(ctx context.Context, id sale.ID, code sale.PayerCode) (sal
 	if err != nil {
 		return sale.Sale{}, err
 	}
-	if err := awaits(s); err != nil {
+	if err := awaits(s, d.Clock.Now()); err != nil {
 		return s, err
 	}
 	reply, err := d.giveCode(id, code)

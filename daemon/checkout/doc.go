@@ -61,6 +61,14 @@ type Adviser interface {
 	Judge(ctx context.Context, s sale.Sale) sale.Event
 }
 
+// Pricer prices sales that are paid in another currency than the shop's.
+type Pricer interface {
+	// Price says what a sale costs in the currency of its PayIn, as a sale.Priced
+	// fact, or why it cannot be said, as sale.NotPriced. It has no error, charges
+	// nothing, and may be asked again after a power cut.
+	Price(ctx context.Context, s sale.Sale) sale.Event
+}
+
 // Clock is the till's own time, which never goes back.
 type Clock interface {
 	Now() sale.Now

@@ -80,7 +80,7 @@ func (d *Desk) report(s sale.Sale, ev sale.Event) {
 
 // fix gives the bytes of a step: those on record if there are any, else new ones.
 func (d *Desk) fix(s sale.Sale, step sale.Step, code sale.PayerCode) (sale.Request, error) {
-	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude || step.Do == sale.Judge {
+	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude || step.Do == sale.Judge || step.Do == sale.Project {
 		return req, nil
 	}
 	return d.Gateway.Prepare(step, s, code)
@@ -92,6 +92,8 @@ func (d *Desk) perform(ctx context.Context, s sale.Sale, step sale.Step, req sal
 	switch step.Do {
 	case sale.Conclude:
 		return s.Conclusion(step)
+	case sale.Project:
+		return d.Pricer.Price(ctx, s)
 	case sale.Judge:
 		return d.Adviser.Judge(ctx, s)
 	}

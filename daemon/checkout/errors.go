@@ -28,6 +28,7 @@ var (
 	errStaleScan      = &Error{409, "scan_stale", "a payment code was scanned a while ago and was not used", "scan it again"}
 	errCodeHeld       = &Error{409, "scan_in_progress", "this sale is being charged with a code already", "wait for its outcome"}
 	errNobodyApproves = &Error{422, "approver_missing", "an approval needs the name of whoever approves", "enter the manager's name"}
+	errOneCurrency    = &Error{422, "currency_single", "this till takes payments in its own currency only", "leave out pay_in, or configure [aipay] and its pairs of currencies"}
 	errStopping       = &Error{503, "stopping", "the till is being stopped", "try again in a few seconds; nothing was charged"}
 )
 
@@ -51,21 +52,28 @@ func otherWallet(c scanner.Class) error {
 }
 
 // awaits says whether s can be charged with a code now, and why not.
-func awaits(s sale.Sale) error {
-	a := s.Current()
+func awaits(s sale.Sale, now sale.Now) error {
 	switch {
 	case s.Flow != sale.Payer:
 		return &Error{409, "sale_other_flow", "this sale shows a QR code; the customer scans it", "cancel it to scan the customer's code instead"}
-	case s.State == sale.Opened || s.State == sale.Judged:
+	case !s.Price.Holds(now):
+		return &Error{409, "price_expired", "the price of this sale no longer holds", "open a new sale; it gets a fresh price"}
+	case takesCode(s):
 		return nil
 	case s.State.Before():
 		return &Error{409, "sale_" + s.State.String(), "this sale waits for somebody to agree first", "let the customer or the manager agree, then scan"}
-	case (s.State == sale.Declined || s.State == sale.Reversed) && a != nil && a.End.Retryable() && !s.Cancel:
+	case s.Retryable():
 		return nil
 	case s.State.Live():
 		return &Error{409, "sale_" + s.State.String(), "this sale is being charged; its outcome is not known yet", "do not charge again: wait until the till knows"}
 	}
 	return &Error{409, "sale_" + s.State.String(), fmt.Sprintf("this sale is %s and takes no code", s.State), "open a new sale"}
+}
+
+// takesCode says that the sale waits for its first code. One that is still being
+// priced or judged keeps a code until it is known whether it may be charged.
+func takesCode(s sale.Sale) bool {
+	return s.Flow == sale.Payer && (s.State == sale.Opened || s.State == sale.Projected || s.State == sale.Judged)
 }
 
 // notice puts an error into words for the cashier's screen.

@@ -30,6 +30,7 @@ type New struct {
 	Amount      money.Money
 	Description string
 	Operator    string
+	PayIn       money.Currency // what the payer pays in, where that is not Amount's; empty is the same
 }
 
 // Begin makes a sale out of a request. id and key are minted by the caller, once.
@@ -40,8 +41,13 @@ func Begin(n New, id ID, key string, ev Event) (Sale, error) {
 	if n.Flow != Merchant && n.Flow != Payer {
 		return Sale{}, errors.New("sale: the flow is neither merchant nor payer")
 	}
+	if n.PayIn == n.Amount.Currency {
+		n.PayIn = ""
+	} else if _, err := money.Exponent(n.PayIn); n.PayIn != "" && err != nil {
+		return Sale{}, err
+	}
 	return Sale{
-		ID: id, Key: key, Flow: n.Flow, Amount: n.Amount, Description: n.Description, Operator: n.Operator,
+		ID: id, Key: key, Flow: n.Flow, PayIn: n.PayIn, Amount: n.Amount, Description: n.Description, Operator: n.Operator,
 		State: Opened, Begun: ev.At, BegunWall: ev.Wall, Changed: ev.At, Facts: 1,
 	}, nil
 }
@@ -50,8 +56,8 @@ func Begin(n New, id ID, key string, ev Event) (Sale, error) {
 // answered "not yet", or a fact that is on record already.
 func (s Sale) Ephemeral(ev Event) bool {
 	switch a := s.Attempt(ev.OrderNo); {
-	case ev.Kind == Assessed && s.State == Opened && s.Flow == Merchant:
-		return ev.Judgement.clear() // it is written with the order, which follows at once
+	case ev.Kind == Assessed && (s.State == Opened || s.State == Projected) && s.Flow == Merchant:
+		return s.adapt(ev.Judgement).clear() // it is written with the order, which follows at once
 	case s.isAside(ev):
 		return s.asideEphemeral(ev)
 	case ev.Kind == PayFailed && a != nil && a.Failed:
@@ -60,6 +66,10 @@ func (s Sale) Ephemeral(ev Event) bool {
 		return a.TransactionID != ""
 	case ev.Kind == Irreversible && s.State == Reversing:
 		return a.TransactionID == "" // not known to be paid: ask first
+	case ev.Kind == Reconciled:
+		return ev.Verdict == Unread || a != nil && a.Verdict == ev.Verdict
+	case ev.Kind == Concluded && s.State.Before():
+		return false
 	case ev.ends() && !s.State.Live() && a != nil:
 		return !a.End.Watched()
 	case ev.Kind == RefundPending && s.State == Refunding:
@@ -91,7 +101,9 @@ func (s Sale) Apply(ev Event) (Sale, error) {
 	if err := s.guard(ev); err != nil {
 		return Sale{}, err
 	}
-	s.record(ev)
+	if err := s.record(ev); err != nil {
+		return Sale{}, err
+	}
 	to := s.settle(ev, allowed)
 	if !slices.Contains(allowed, to) {
 		return Sale{}, fmt.Errorf("sale: %s on %s leads to %s, which the table does not have", ev.Kind, s.State, to)
@@ -117,6 +129,18 @@ func (s *Sale) guard(ev Event) error {
 	case Assessed:
 		if ev.Judgement == nil {
 			return refuse(s, ev, "judgement", "there is no judgement in it")
+		}
+	case Priced:
+		if s.PayIn == "" || !ev.Price.inOrder() {
+			return refuse(s, ev, "price", "there is no price inside a projected range in it")
+		}
+	case LivenessOpened:
+		if !s.Liveness.fits(ev) {
+			return refuse(s, ev, "liveness", "it is about another check")
+		}
+	case LivenessPassed, LivenessFailed:
+		if s.Liveness == nil || s.Liveness.Session == "" {
+			return refuse(s, ev, "liveness", "no check was opened")
 		}
 	case OrderIntended, ChargeIntended:
 		return s.guardAttempt(ev)
@@ -153,6 +177,16 @@ func (s *Sale) guardAttempt(ev Event) error {
 	if j := cmp.Or(ev.Judgement, s.Judgement); j != nil && !j.clear() {
 		return refuse(s, ev, "sale_not_judged", "it was not judged fit to be charged yet")
 	}
+	switch {
+	case !s.priced():
+		return refuse(s, ev, "sale_not_priced", "it has no price in "+string(s.PayIn)+" yet")
+	case s.Price != nil && s.Price.Ask && s.Price.Confirmed.IsZero():
+		return refuse(s, ev, "sale_not_confirmed", "the payer has not agreed to the price")
+	case s.Price != nil && ev.At >= s.Price.Ends():
+		return refuse(s, ev, "price_expired", "the price held until a moment ago; open a new sale")
+	case !s.Liveness.Good():
+		return refuse(s, ev, "sale_not_verified", "the payer has not passed the check yet; open a new sale")
+	}
 	if len(s.Attempts) >= maxAttempts {
 		return refuse(s, ev, "sale_too_many_attempts", "open a new sale")
 	}
@@ -163,7 +197,7 @@ func (s *Sale) guardAttempt(ev Event) error {
 }
 
 // record writes the fact into the attempt or the refund that it is about.
-func (s *Sale) record(ev Event) {
+func (s *Sale) record(ev Event) error {
 	if ev.Why != nil && ev.Kind != RefundRequested {
 		s.Why = ev.Why
 	}
@@ -172,19 +206,37 @@ func (s *Sale) record(ev Event) {
 	switch ev.Kind {
 	case Assessed:
 		s.judge(ev.Judgement)
+	case Priced:
+		return s.setPrice(ev)
 	case Agreed, Approved:
-		s.Judgement = &Judgement{Needs: s.Judgement.Needs[1:], Review: s.Judgement.Review, By: s.Judgement.By}
-		s.Why = nil
+		s.Judgement, s.Why = s.Judgement.met(), nil
+		if ev.Kind == Agreed {
+			s.confirm(ev)
+		}
+	case LivenessOpened, LivenessPassed, LivenessFailed:
+		s.recordLiveness(ev)
 	case OrderIntended, ChargeIntended:
 		if ev.Judgement != nil {
 			s.judge(ev.Judgement)
+		}
+		if l := s.Liveness; l != nil {
+			spent := *l
+			spent.Spent = true
+			s.Liveness = &spent
 		}
 		s.Attempts = append(s.Attempts, Attempt{OrderNo: ev.OrderNo, Request: *ev.Request, Sent: ev.At, Key: ev.Key, CodeID: ev.CodeID})
 		s.Why = nil
 	case Ordered:
 		a.CodeURL, a.Lasts, a.Shown = ev.CodeURL, ev.Lasts, ev.At
+		if s.Price != nil {
+			a.Lasts = max(0, min(a.Lasts, s.Price.Ends().Sub(ev.At)))
+		}
 	case ChargeRefused:
 		a.Refused = true
+		s.challenge(ev)
+	case OrderRefused:
+		s.recordEnd(a, ev)
+		s.challenge(ev)
 	case PayFailed:
 		a.Failed = true
 	case CancelRequested:
@@ -200,20 +252,42 @@ func (s *Sale) record(ev Event) {
 		s.oweRefund(a.OrderNo, ev.Amount, ev.By, why(ev), false)
 	case RefundIntended, RefundPending, RefundDone, RefundFailed:
 		s.Refund(ev.RefundNo).record(ev)
+	case Reconciled:
+		a.Verdict = ev.Verdict
 	default:
-		if a != nil {
+		if over := ev.Kind == Concluded && s.State.Before(); a != nil && !over { // the sale is over, not the watch
 			s.recordEnd(a, ev)
 		}
+	}
+	return nil
+}
+
+// adapt adds to a judgement what the price itself asks for.
+func (s *Sale) adapt(j *Judgement) *Judgement {
+	if j == nil || s.Price == nil || !s.Price.Ask || !s.Price.Confirmed.IsZero() || slices.Contains(j.Needs, NeedConfirm) {
+		return j
+	}
+	more := *j
+	more.Needs = append([]Need{NeedConfirm}, j.Needs...)
+	return &more
+}
+
+// challenge notes the check that the provider wants first. It is heeded once: a
+// provider that asks again after a check refuses.
+func (s *Sale) challenge(ev Event) {
+	if ev.Liveness != nil && s.Liveness == nil && !s.Cancel {
+		s.Liveness = &Liveness{OrderNo: s.Current().OrderNo, Session: ev.Liveness.Session}
 	}
 }
 
 // judge keeps what a judgement asks for; how it came about stays in the journal.
 func (s *Sale) judge(j *Judgement) {
+	j = s.adapt(j)
 	s.Judgement = &Judgement{Refused: j.Refused, Needs: j.Needs, Review: j.Review, By: j.By}
 }
 
 func (s *Sale) recordPayment(a *Attempt, ev Event) {
-	a.TransactionID = ev.TransactionID
+	a.TransactionID, a.Verdict = ev.TransactionID, ev.Verdict
 	switch {
 	case s.State == Reversing:
 		// The reversal under way gives this money back; saying "paid" would be
@@ -294,9 +368,17 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		return allowed[0]
 	}
 	switch ev.Kind {
-	case Assessed, Agreed:
+	case Assessed, Agreed, Approved:
 		return s.afterJudgement()
+	case LivenessFailed:
+		if s.Liveness.Failed < maxLiveness {
+			return AwaitingLiveness
+		}
+		return Declined
 	case OrderRefused:
+		if s.challenged() {
+			return AwaitingLiveness
+		}
 		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel {
 			return Judged
 		}
@@ -307,6 +389,8 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		switch a := s.Current(); {
 		case s.Cancel:
 			return Cancelled
+		case a.Refused && ev.Kind == Concluded && s.challenged():
+			return AwaitingLiveness
 		case s.Flow == Payer && (a.Failed || a.Refused || ev.Kind == Concluded):
 			return Declined
 		case s.Flow == Payer:
@@ -328,6 +412,8 @@ func (s *Sale) afterJudgement() State {
 		return Judged
 	case j.Needs[0] == NeedConfirm:
 		return AwaitingConfirmation
+	case j.Needs[0] == NeedVerify:
+		return AwaitingLiveness
 	}
 	return AwaitingApproval
 }

@@ -20,6 +20,8 @@ func (s *Sale) asideEphemeral(ev Event) bool {
 	switch ev.Kind {
 	case Waiting, Missing, Unclear, PayFailed:
 		return true
+	case Reconciled:
+		return ev.Verdict == Unread || a != nil && a.Verdict == ev.Verdict
 	case Received:
 		return a != nil && a.End == EndPaid
 	case Closed, TakenBack, Concluded:
@@ -48,11 +50,13 @@ func (s *Sale) applyAside(ev Event) error {
 		if ev.Amount != s.Amount {
 			return refuse(s, ev, "amount_differs", fmt.Sprintf("%s was paid for a sale of %s", ev.Amount, s.Amount))
 		}
-		a.TransactionID = ev.TransactionID
+		a.TransactionID, a.Verdict = ev.TransactionID, ev.Verdict
 		a.end(EndPaid, ev.At)
 		s.oweRefund(a.OrderNo, s.Amount, "", "an earlier attempt was paid after it had ended", true)
 	case Closed, TakenBack, Concluded:
 		s.recordEnd(a, ev)
+	case Reconciled:
+		a.Verdict = ev.Verdict
 	default:
 		return refuse(s, ev, "order_ended", fmt.Sprintf("%s does not apply to an earlier attempt", ev.Kind))
 	}

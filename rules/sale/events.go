@@ -16,6 +16,11 @@ const (
 	// first entry of every sale's journal.
 	Begun Kind = "begun"
 
+	// Priced: the sale has a price in the currency that the payer pays in.
+	Priced Kind = "priced"
+	// NotPriced: nobody projected one that could be charged.
+	NotPriced Kind = "not_priced"
+
 	// Assessed: what the rules say of the sale, and a model if one was quick. It may
 	// end the sale, or name what has to happen first.
 	Assessed Kind = "judged"
@@ -23,6 +28,13 @@ const (
 	Agreed Kind = "agreed"
 	// Approved: a manager agreed.
 	Approved Kind = "approved"
+
+	// LivenessOpened: the payer can begin the check, at the address that is shown.
+	LivenessOpened Kind = "liveness_opened"
+	// LivenessPassed: it was checked here, and somebody alive holds the telephone.
+	LivenessPassed Kind = "liveness_passed"
+	// LivenessFailed: it did not pass, or not in time.
+	LivenessFailed Kind = "liveness_failed"
 
 	// OrderIntended: the request for a QR code is about to leave, and here it is.
 	OrderIntended Kind = "order_intended"
@@ -76,6 +88,9 @@ const (
 	// of a watched order it ends the watch: the provider still knew of no payment.
 	Concluded Kind = "concluded"
 
+	// Reconciled: the provider's model has looked at a payment. It moves no money.
+	Reconciled Kind = "reconciled"
+
 	// RefundRequested: the shop promises money back to the payer.
 	RefundRequested Kind = "refund_requested"
 	// RefundIntended: the refund is about to be sent, under a number fixed here.
@@ -93,8 +108,8 @@ const (
 // Kinds lists every kind of event in the order of a sale's life.
 func Kinds() []Kind {
 	return []Kind{
-		Begun, Assessed, Agreed, Approved, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
-		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, RefundRequested, RefundIntended,
+		Begun, Priced, NotPriced, Assessed, Agreed, Approved, LivenessOpened, LivenessPassed, LivenessFailed, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
+		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Reconciled, RefundRequested, RefundIntended,
 		RefundPending, RefundDone, RefundFailed,
 	}
 }
@@ -124,6 +139,11 @@ type Event struct {
 	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
 	Reroute       bool        `json:"reroute,omitempty"`        // OrderRefused, ChargeRefused: another way may be tried, once
 
+	Price    *Price    `json:"price,omitempty"`    // Priced
+	Liveness *Liveness `json:"liveness,omitempty"` // LivenessOpened; OrderRefused, ChargeRefused: the check that the provider wants first
+	Audit    string    `json:"-"`                  // LivenessPassed: the digest that is kept apart from every journal
+	Verdict  Verdict   `json:"verdict,omitempty"`  // Received, Reconciled
+
 	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended where it goes with it
 
 	Why *Reason `json:"why,omitempty"` // in the provider's, a rule's or the cashier's words
@@ -136,6 +156,7 @@ type Need string
 const (
 	NeedConfirm Need = "confirm" // the payer agrees to the price
 	NeedApprove Need = "approve" // a manager agrees
+	NeedVerify  Need = "verify"  // somebody alive holds the telephone
 )
 
 // Judgement is the word of the rules, and perhaps of a model, on a sale. There is
@@ -146,6 +167,11 @@ type Judgement struct {
 	Review  bool            `json:"review,omitempty"` // somebody looks at it later
 	By      string          `json:"by"`               // by what path it came about
 	Record  json.RawMessage `json:"record,omitempty"` // how, for replay and for whoever asks; not kept in the sale
+}
+
+// met is j without the need that was met.
+func (j *Judgement) met() *Judgement {
+	return &Judgement{Needs: j.Needs[1:], Review: j.Review, By: j.By}
 }
 
 // clear says that nothing stands in the way.

@@ -9,10 +9,13 @@ import (
 type Action string
 
 // The actions. Order, Charge, Close, Reverse and Refund change something at the
-// provider and need an intent on disk; Judge and Conclude do not reach it.
+// provider and need an intent on disk. Project and Verify ask it something that can
+// be asked again; Judge and Conclude do not reach it.
 const (
 	Nothing     Action = ""
+	Project     Action = "project"
 	Judge       Action = "judge"
+	Verify      Action = "verify"
 	Order       Action = "order"
 	Charge      Action = "charge"
 	Query       Action = "query"
@@ -30,6 +33,7 @@ type Step struct {
 	Due      Instant
 	OrderNo  string
 	RefundNo string
+	Lapsed   bool // Conclude: the price no longer holds
 
 	Judgement *Judgement // goes on record with the step's intent
 }
@@ -54,14 +58,17 @@ type Watch struct {
 
 // Note adds the answer to a step to the watch.
 func (w *Watch) Note(step Step, ev Event, now Instant) {
-	if step.Do == Judge {
+	switch step.Do {
+	case Judge:
 		w.Judgement = ev.Judgement
+		return
+	case Project:
 		return
 	}
 	if w.Polls == nil {
 		w.Polls = make(map[string]Poll)
 	}
-	key := step.OrderNo + step.RefundNo
+	key := step.key()
 	p := w.Polls[key]
 	if p.Asked++; p.Asked == 1 {
 		p.First = now
@@ -76,6 +83,15 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 		p.Missing = 0
 	}
 	w.Polls[key] = p
+}
+
+// key is what polls are remembered under. A check of the payer and the order that
+// it is about are asked about apart.
+func (step Step) key() string {
+	if step.Do == Verify {
+		return "verify " + step.OrderNo
+	}
+	return step.OrderNo + step.RefundNo
 }
 
 // fresh says that the poll is close enough for the closing or reversal that
@@ -135,7 +151,11 @@ func (s Sale) Conclusion(step Step) Event {
 	switch {
 	case !s.State.Live() && !s.State.Before():
 		// the end of a watch explains nothing new
-	case s.State.Before() && s.State != Opened && s.State != Judged:
+	case s.State.Before() && step.Lapsed:
+		ev.Why = &Reason{Code: "price_expired", Message: "the price in the payer's currency no longer holds"}
+	case s.State == AwaitingLiveness:
+		ev.Why = &Reason{Code: "liveness_late", Message: "the payer did not finish the check in time"}
+	case s.State.Before() && s.State != Opened && s.State != Projected && s.State != Judged:
 		ev.Why = &Reason{Code: "no_consent", Message: "nobody agreed in time"}
 	case s.State.Before():
 		ev.Why = &Reason{Code: "no_code", Message: "no payment code was scanned in time"}
@@ -162,12 +182,14 @@ func (s Sale) Intent(step Step, req Request, codeID string) Event {
 func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 	a := s.Current()
 	switch s.State {
-	case Opened, Judged:
+	case Opened, Projected, Judged:
 		return s.nextBegun(now, w, p)
 	case AwaitingConfirmation, AwaitingApproval:
-		return Step{Do: Conclude, Due: max(s.Changed, now.Since).Add(p.ScanWindow)}
+		return s.giveUp(now, p)
+	case AwaitingLiveness:
+		return s.nextLiveness(now, w, p)
 	case Declined, Reversed:
-		if w.Code && a != nil && a.End.Retryable() && !s.Cancel {
+		if w.Code && s.Retryable() && s.Price.Holds(now) {
 			return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
 		}
 	case Ordering:
@@ -189,21 +211,34 @@ func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 // nextBegun is the way to the first attempt: judged, then ordered or charged.
 func (s *Sale) nextBegun(now Now, w Watch, p Plan) Step {
 	switch {
-	case s.State == Opened && p.Judge && w.Judgement == nil:
+	case s.State == Opened && !s.priced():
+		return Step{Do: Project, Due: now.At}
+	case !s.Price.Holds(now):
+		return s.giveUp(now, p)
+	case (s.State == Opened && p.Judge || s.State == Projected) && w.Judgement == nil:
 		return Step{Do: Judge, Due: now.At}
-	case s.Flow == Merchant && s.State == Opened:
+	case s.Flow == Merchant && s.State != Judged:
 		return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo(), Judgement: w.Judgement}
 	case s.Flow == Merchant:
 		return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo()}
 	case w.Code:
 		return Step{Do: Charge, Due: now.At, OrderNo: s.NextOrderNo()}
 	}
-	return Step{Do: Conclude, Due: max(s.Changed, now.Since).Add(p.ScanWindow)}
+	return s.giveUp(now, p)
+}
+
+// giveUp ends the wait for a person when its time, or the price's, is over.
+func (s *Sale) giveUp(now Now, p Plan) Step {
+	if !s.Price.Holds(now) {
+		return Step{Do: Conclude, Due: now.At, Lapsed: true}
+	}
+	end := max(s.Changed, now.Since).Add(p.ScanWindow)
+	return Step{Do: Conclude, Due: s.Price.until(end), Lapsed: s.Price.until(end) < end}
 }
 
 func (s *Sale) nextOrdering(a *Attempt, now Now, poll Poll, p Plan) Step {
 	giveUp := max(a.Sent, now.Since).Add(p.OrderGiveUp)
-	if s.Cancel || now.At >= giveUp {
+	if s.Cancel || now.At >= giveUp || !s.Price.Holds(now) {
 		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
 	}
 	if poll.Asked == 0 {
@@ -214,7 +249,7 @@ func (s *Sale) nextOrdering(a *Attempt, now Now, poll Poll, p Plan) Step {
 
 func (s *Sale) nextPresented(a *Attempt, now Now, poll Poll, p Plan) Step {
 	ends := a.Shown.Add(a.Lasts)
-	if s.Cancel || now.At >= ends {
+	if s.Cancel || now.At >= ends || !s.Price.Holds(now) {
 		return Step{Do: askedFirst(Close, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: min(ends, max(a.Shown, poll.Last).Add(p.QRPoll)), OrderNo: a.OrderNo}
@@ -316,6 +351,10 @@ func (s *Sale) nextWatch(a *Attempt, w Watch, p Plan) Step {
 	switch {
 	case a.End == EndClosed && s.Flow == Merchant:
 		if due.Sub(a.EndedAt) > p.Background[len(p.Background)-1] {
+			return Step{}
+		}
+	case a.End == EndPaid && a.Key != "" && a.Verdict == Unread:
+		if due.Sub(a.EndedAt) > p.VerdictFor {
 			return Step{}
 		}
 	case !a.End.Watched():

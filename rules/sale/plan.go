@@ -26,6 +26,7 @@ type Plan struct {
 	RefundPoll      time.Duration   // from a refund to the first query of it
 	ScanWindow      time.Duration   // how long a sale waits for a payer's code
 	WatchFor        time.Duration   // how long a concluded order is asked about
+	VerdictFor      time.Duration   // how long a paid order is asked for the verdict of the provider's model
 	Judge           bool            // every sale is judged before anything is asked of the provider
 }
 
@@ -42,7 +43,7 @@ func DefaultPlan() Plan {
 		QRPoll:     2 * time.Second, QRLife: 5 * time.Minute,
 		OrderRetry: []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, OrderGiveUp: 20 * time.Second,
 		MissingAfter: 30 * time.Second, RefundPace: 65 * time.Second, RefundPoll: 5 * time.Second,
-		ScanWindow: 5 * time.Minute, WatchFor: 7 * 24 * time.Hour,
+		ScanWindow: 5 * time.Minute, WatchFor: 7 * 24 * time.Hour, VerdictFor: 24 * time.Hour,
 	}
 }
 
@@ -51,7 +52,7 @@ func DefaultPlan() Plan {
 func (p Plan) Scale(f float64) Plan {
 	for _, d := range []*time.Duration{
 		&p.PollFirst, &p.Poll, &p.Deadline, &p.ReverseEarliest, &p.QRPoll, &p.QRLife, &p.OrderGiveUp, &p.MissingAfter,
-		&p.RefundPace, &p.RefundPoll, &p.ScanWindow, &p.WatchFor,
+		&p.RefundPace, &p.RefundPoll, &p.ScanWindow, &p.WatchFor, &p.VerdictFor,
 	} {
 		*d = time.Duration(float64(*d) / f)
 	}
@@ -114,10 +115,16 @@ func (p Plan) watchWait(age time.Duration) time.Duration {
 func (s Sale) Window(now Now, p Plan) (Instant, bool) {
 	a := s.Current()
 	switch s.State {
-	case Opened, Judged:
-		return max(s.Changed, now.Since).Add(p.ScanWindow), s.Flow == Payer
+	case Opened, Projected, Judged:
+		return s.Price.until(max(s.Changed, now.Since).Add(p.ScanWindow)), s.Flow == Payer
 	case AwaitingConfirmation, AwaitingApproval:
-		return max(s.Changed, now.Since).Add(p.ScanWindow), true
+		return s.Price.until(max(s.Changed, now.Since).Add(p.ScanWindow)), true
+	case AwaitingLiveness:
+		end := max(s.Changed, now.Since).Add(p.ScanWindow)
+		if l := s.Liveness; l != nil && l.Opened > 0 {
+			end = min(end, l.Opened.Add(l.Lasts))
+		}
+		return s.Price.until(end), true
 	case Ordering:
 		return max(a.Sent, now.Since).Add(p.OrderGiveUp), true
 	case Presented:

@@ -34,7 +34,7 @@ func (d *till) crash(name string, percent int) bool {
 }
 
 func (d *till) commit(ev Event) {
-	ev.At = d.now.At
+	ev.At, ev.Wall = d.now.At, time.Unix(0, int64(d.now.At))
 	before := d.s
 	after, err := d.s.Apply(ev)
 	if err != nil {
@@ -53,6 +53,12 @@ func (d *till) commit(ev Event) {
 }
 
 func (d *till) invariants() {
+	if p := d.s.Price; p != nil && len(d.s.Attempts) > 0 && (p.Ask && p.Confirmed.IsZero() || d.s.Amount.Currency != d.s.PayIn) {
+		d.t.Fatalf("an attempt at a price that nobody agreed to: %+v", p)
+	}
+	if l := d.s.Liveness; d.s.State.Live() && l != nil && (l.Passed == 0 || !l.Spent) && l.OrderNo != d.s.Current().OrderNo {
+		d.t.Fatalf("an attempt before its check: %+v", l)
+	}
 	open, promised := 0, map[string]int64{}
 	for _, a := range d.s.Attempts {
 		if a.End == Open {
@@ -108,10 +114,17 @@ func (d *till) step() bool {
 	switch step.Do {
 	case Conclude:
 		ev = d.s.Conclusion(step)
+	case Project:
+		if ev = (Event{Kind: NotPriced}); !d.p.chance("no projection", 10) {
+			ev = Event{Kind: Priced, Price: price(time.Duration(rapid.IntRange(1, 90).Draw(d.t, "price lasts")) * time.Second)}
+			ev.Price.Ask = rapid.Bool().Draw(d.t, "ask")
+		}
+	case Verify:
+		ev = d.verify(step)
 	case Judge:
 		ev = Event{Kind: Assessed, Judgement: &Judgement{
 			Refused: d.p.chance("refused by a rule", 5),
-			Needs:   [][]Need{nil, nil, {NeedApprove}, {NeedConfirm}, {NeedConfirm, NeedApprove}}[rapid.IntRange(0, 4).Draw(d.t, "needs")],
+			Needs:   [][]Need{nil, nil, {NeedApprove}, {NeedConfirm}, {NeedConfirm, NeedApprove}, {NeedVerify}, {NeedApprove, NeedVerify}}[rapid.IntRange(0, 6).Draw(d.t, "needs")],
 		}}
 	default:
 		took := time.Duration(rapid.IntRange(10, 3000).Draw(d.t, "took")) * time.Millisecond
@@ -126,6 +139,22 @@ func (d *till) step() bool {
 		d.commit(ev)
 	}
 	return true
+}
+
+// verify is a check of the payer: opened once, then pending, passed or failed.
+func (d *till) verify(step Step) Event {
+	l := d.s.Liveness
+	switch {
+	case d.p.chance("no answer about the check", 10):
+		return Event{Kind: Unclear, OrderNo: step.OrderNo}
+	case l == nil || l.Opened == 0:
+		return Event{Kind: LivenessOpened, Liveness: check(step.OrderNo)}
+	case d.p.chance("the check goes on", 50):
+		return Event{Kind: Waiting, OrderNo: step.OrderNo}
+	case d.p.chance("the check fails", 30):
+		return Event{Kind: LivenessFailed}
+	}
+	return Event{Kind: LivenessPassed}
 }
 
 // people do what people do at a counter.
@@ -164,6 +193,9 @@ func TestMoneyIsRight(t *testing.T) {
 			p: &provider{t: t, orders: map[string]*order{}, refunds: map[string]int64{}, charges: map[string]int{}, sent: map[string]Instant{}, lag: lag},
 		}
 		d.plan.Judge = rapid.Bool().Draw(t, "judged")
+		if rapid.Bool().Draw(t, "abroad") {
+			d.s.Amount, d.s.PayIn = hkd, "CNY"
+		}
 		for range 60 {
 			d.people()
 			d.step()

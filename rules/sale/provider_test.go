@@ -132,12 +132,17 @@ func (p *provider) create(s Sale, step Step, now Instant, ev Event) Event {
 		}
 	}
 	if p.orders[step.OrderNo] == nil {
-		if step.Do == Charge && p.chance("refused", 10) {
-			if p.chance("refused and yet", 30) { // the provider contradicts itself later
+		if challenge := s.Liveness == nil && p.chance("challenged", 10); challenge || step.Do == Charge && p.chance("refused", 10) {
+			if challenge {
+				ev.Liveness = check(step.OrderNo)
+			}
+			if step.Do == Charge && p.chance("refused and yet", 30) { // the provider contradicts itself later
 				no := step.OrderNo
 				p.delay(now, func(at Instant) { p.orders[no] = &order{known: at.Add(p.lag), flow: s.Flow, paid: true} })
 			}
-			ev.Kind = ChargeRefused
+			if ev.Kind = ChargeRefused; step.Do == Order {
+				ev.Kind = OrderRefused
+			}
 			return ev
 		}
 		p.orders[step.OrderNo] = &order{known: now.Add(p.lag), flow: s.Flow}

@@ -41,23 +41,26 @@ const (
 //
 // budget: what is known of a sale is one record, and is stored and read as one
 type Sale struct {
-	ID          ID          `json:"id"`
-	Key         string      `json:"key"` // idempotency key, minted once
-	Flow        Flow        `json:"flow"`
-	Amount      money.Money `json:"amount"`
-	Description string      `json:"description"`
-	Operator    string      `json:"operator,omitempty"`
-	State       State       `json:"state"`
-	Cancel      bool        `json:"cancel,omitempty"` // the cashier wants out
-	Why         *Reason     `json:"why,omitempty"`    // why it is in this state
-	Judgement   *Judgement  `json:"judgement,omitempty"`
-	Rerouted    bool        `json:"rerouted,omitempty"` // the next attempt, or the present one, goes the other way
-	Attempts    []Attempt   `json:"attempts,omitempty"`
-	Refunds     []Refund    `json:"refunds,omitempty"`
-	Begun       Instant     `json:"begun"`
-	BegunWall   time.Time   `json:"begun_wall"`
-	Changed     Instant     `json:"changed"`
-	Facts       int         `json:"facts"` // how many events made it
+	ID          ID             `json:"id"`
+	Key         string         `json:"key"` // idempotency key, minted once
+	Flow        Flow           `json:"flow"`
+	Amount      money.Money    `json:"amount"` // what is charged; until there is a price, what the shop asks for
+	Description string         `json:"description"`
+	Operator    string         `json:"operator,omitempty"`
+	State       State          `json:"state"`
+	Cancel      bool           `json:"cancel,omitempty"` // the cashier wants out
+	Why         *Reason        `json:"why,omitempty"`    // why it is in this state
+	Judgement   *Judgement     `json:"judgement,omitempty"`
+	PayIn       money.Currency `json:"pay_in,omitempty"` // what the payer pays in, where that is not the shop's currency
+	Price       *Price         `json:"price,omitempty"`  // in it
+	Liveness    *Liveness      `json:"liveness,omitempty"`
+	Rerouted    bool           `json:"rerouted,omitempty"` // the next attempt, or the present one, goes the other way
+	Attempts    []Attempt      `json:"attempts,omitempty"`
+	Refunds     []Refund       `json:"refunds,omitempty"`
+	Begun       Instant        `json:"begun"`
+	BegunWall   time.Time      `json:"begun_wall"`
+	Changed     Instant        `json:"changed"`
+	Facts       int            `json:"facts"` // how many events made it
 }
 
 // End is how an attempt ended, strongest first.
@@ -90,6 +93,17 @@ func (e End) Watched() bool { return e == EndRefused || e == EndConcluded }
 // Retryable says that the payer may try again in the same sale.
 func (e End) Retryable() bool { return e == EndTakenBack || e == EndNotSent || e == EndRefused }
 
+// Verdict is what the provider's model says of a payment afterwards. It changes
+// nothing in the books.
+type Verdict string
+
+// The verdicts that are on record; one that is pending is asked for again.
+const (
+	Unread     Verdict = ""
+	Consistent Verdict = "consistent"
+	Mismatch   Verdict = "mismatch"
+)
+
 // Attempt is one order at the provider. A sale has at most one open attempt.
 type Attempt struct {
 	OrderNo       string        `json:"order_no"`
@@ -105,6 +119,7 @@ type Attempt struct {
 	Undo          int           `json:"undo,omitempty"`    // closes or reversals sent
 	Undone        Instant       `json:"undone,omitempty"`  // when the last of them was
 	TransactionID string        `json:"transaction_id,omitempty"`
+	Verdict       Verdict       `json:"verdict,omitempty"` // of the provider's model, on a payment
 	End           End           `json:"end,omitempty"`
 	EndedAt       Instant       `json:"ended_at,omitempty"`
 }
@@ -155,6 +170,12 @@ func (s *Sale) Attempt(orderNo string) *Attempt {
 		}
 	}
 	return nil
+}
+
+// Retryable says that the payer may try again in the same sale, with another code.
+func (s *Sale) Retryable() bool {
+	a := s.Current()
+	return (s.State == Declined || s.State == Reversed) && s.Flow == Payer && !s.Cancel && a != nil && a.End.Retryable() && s.Liveness.Good()
 }
 
 // Refund finds a refund by its number.

@@ -14,6 +14,11 @@ const (
 	// no longer than the scan window. After a restart it is judged and waits anew.
 	Opened State = 10
 
+	// Projected: the price in the payer's currency is known and holds for a time.
+	// No money is anywhere. It is judged and goes on. After a restart the price
+	// counts as expired, since nobody knows how long the power was off.
+	Projected State = 15
+
 	// Judged: the rules, and a model if one was quick, let the sale go on, and
 	// whatever they asked for first was given. No money is anywhere. A
 	// payer-presented sale waits here for a code. After a restart it waits anew.
@@ -25,6 +30,11 @@ const (
 
 	// AwaitingApproval: a manager has to agree at the till. No money is anywhere.
 	AwaitingApproval State = 24
+
+	// AwaitingLiveness: the payer has to show that somebody alive holds the
+	// telephone, because a rule or the provider asks for it. No money is anywhere.
+	// After a restart the same check is asked about, or opened again.
+	AwaitingLiveness State = 26
 
 	// Ordering: the request for a QR code is on disk and may have been sent.
 	// Nobody has seen a code, so nobody can have paid. After a restart the same
@@ -87,12 +97,12 @@ const (
 // States lists every state in the order of a sale's life.
 func States() []State {
 	return []State{
-		Opened, Judged, AwaitingConfirmation, AwaitingApproval, Ordering, Presented, Closing, Charging, InDoubt, Reversing, Paid, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed,
+		Opened, Projected, Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Ordering, Presented, Closing, Charging, InDoubt, Reversing, Paid, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed,
 	}
 }
 
 var stateNames = map[State]string{
-	Opened: "opened", Judged: "judged", AwaitingConfirmation: "awaiting_confirmation", AwaitingApproval: "awaiting_approval", Ordering: "ordering", Presented: "presented", Closing: "closing", Charging: "charging", InDoubt: "in_doubt",
+	Opened: "opened", Projected: "projected", AwaitingLiveness: "awaiting_liveness", Judged: "judged", AwaitingConfirmation: "awaiting_confirmation", AwaitingApproval: "awaiting_approval", Ordering: "ordering", Presented: "presented", Closing: "closing", Charging: "charging", InDoubt: "in_doubt",
 	Reversing: "reversing", Paid: "paid", Refunding: "refunding", PartRefunded: "part_refunded", Refunded: "refunded",
 	Declined: "declined", Cancelled: "cancelled", Expired: "expired", Reversed: "reversed",
 }
@@ -128,9 +138,15 @@ func (s State) Live() bool {
 	return false
 }
 
-// Before says that nothing was asked of the provider yet.
+// Before says that no attempt is under way yet: nothing was asked of the
+// provider, or it ended an attempt without money and the next one goes another
+// way.
 func (s State) Before() bool {
-	return s == Opened || s == Judged || s == AwaitingConfirmation || s == AwaitingApproval
+	switch s {
+	case Opened, Projected, Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness:
+		return true
+	}
+	return false
 }
 
 // Taken says that the payer's money is with the shop, all or part of it.

@@ -16,20 +16,31 @@ var pass = targets{}
 // that attempt and its refunds and leaves the sale's state alone.
 var table = map[State]map[Kind]targets{
 	Opened: {
-		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, Declined},
+		Priced: {Projected}, NotPriced: {Declined},
+		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Declined},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired},
+	},
+	Projected: {
+		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Declined},
+		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired}, Priced: pass, NotPriced: pass,
 	},
 	Judged: {
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+		Received: {Refunding}, Closed: {Judged}, TakenBack: {Judged}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	AwaitingConfirmation: {
-		Agreed: {Judged, AwaitingApproval}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+		Agreed: {Judged, AwaitingApproval, AwaitingLiveness}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 	},
 	AwaitingApproval: {
-		Approved: {Judged}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+		Approved: {Judged, AwaitingLiveness}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+	},
+	AwaitingLiveness: {
+		LivenessOpened: {AwaitingLiveness}, LivenessPassed: {Judged}, LivenessFailed: {AwaitingLiveness, Declined},
+		CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+		Received: {Refunding}, Closed: {AwaitingLiveness}, TakenBack: {AwaitingLiveness}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Ordering: {
-		Ordered: {Presented}, OrderRefused: {Declined, Judged}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
+		Ordered: {Presented}, OrderRefused: {Declined, Judged, AwaitingLiveness}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
 		Waiting: pass, Missing: pass, Unclear: pass, NotSent: pass,
 	},
 	Presented: {
@@ -46,7 +57,7 @@ var table = map[State]map[Kind]targets{
 	},
 	InDoubt: {
 		Received: {Paid}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
-		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled},
+		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled, AwaitingLiveness},
 		ChargeRefused: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Reversing: {
@@ -55,17 +66,17 @@ var table = map[State]map[Kind]targets{
 		PayFailed: {Reversing}, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Paid: {
-		RefundRequested: {Refunding}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
+		RefundRequested: {Refunding}, Reconciled: {Paid}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Refunding: {
-		RefundIntended: {Refunding}, RefundPending: {Refunding}, RefundDone: {PartRefunded, Refunded}, RefundFailed: {Paid, PartRefunded},
+		RefundIntended: {Refunding}, RefundPending: {Refunding}, RefundDone: {PartRefunded, Refunded}, RefundFailed: {Paid, PartRefunded}, Reconciled: {Refunding},
 		Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	PartRefunded: {
-		RefundRequested: {Refunding}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
+		RefundRequested: {Refunding}, Reconciled: {PartRefunded}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Refunded: {
-		Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
+		Reconciled: {Refunded}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Declined: {
 		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Declined}, TakenBack: {Declined}, Concluded: {Declined},

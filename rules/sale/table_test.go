@@ -20,6 +20,24 @@ func begin(t interface{ Fatal(...any) }, f Flow) Sale {
 	return s
 }
 
+var hkd = money.Money{Minor: 1391, Currency: "HKD"}
+
+// price makes cny of hkd.
+func price(lasts time.Duration) *Price {
+	rate := func(s string) money.Rate {
+		r, err := money.ParseRate(s)
+		if err != nil {
+			panic(err)
+		}
+		return r
+	}
+	return &Price{Projection: "P1", Low: rate("0.91"), Mid: rate("0.92"), High: rate("0.93"), Agreed: rate("0.92"), Confidence: 0.9, By: "middle", Lasts: lasts}
+}
+
+func check(no string) *Liveness {
+	return &Liveness{OrderNo: no, Session: "LV000001", URL: "https://liveness.example/s/LV000001", Lasts: time.Hour}
+}
+
 // specimen drives a sale into a state by recorded events only.
 func specimen(t *testing.T, st State) Sale {
 	t.Helper()
@@ -28,11 +46,16 @@ func specimen(t *testing.T, st State) Sale {
 		flow = Merchant
 	}
 	s := begin(t, flow)
+	if st == Projected {
+		s.Amount, s.PayIn = hkd, "CNY"
+	}
 	no := s.NextOrderNo()
 	req := NewRequest("POST", "/x", []byte("{}"), PayerCode{})
 	refund := no + "R1"
 	paths := map[State][]Event{
 		Opened: nil, Judged: {{Kind: Assessed, Judgement: &Judgement{By: "rules"}}},
+		Projected:            {{Kind: Priced, Price: price(time.Hour)}},
+		AwaitingLiveness:     {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedVerify}}}, {Kind: LivenessOpened, Liveness: check(no)}},
 		AwaitingConfirmation: {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedConfirm, NeedApprove}}}},
 		AwaitingApproval:     {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedApprove}}}},
 		Ordering:             {{Kind: OrderIntended}}, Presented: {{Kind: OrderIntended}, {Kind: Ordered, CodeURL: "weixin://x", Lasts: time.Minute}},
@@ -110,6 +133,15 @@ func eventFor(s *Sale, kind Kind) Event {
 	}
 	if kind == OrderIntended || kind == ChargeIntended {
 		ev.OrderNo = s.NextOrderNo()
+	}
+	if kind == Priced {
+		ev.Price = price(time.Hour)
+	}
+	if kind == LivenessOpened {
+		ev.Liveness = check(s.NextOrderNo())
+	}
+	if kind == Reconciled {
+		ev.Verdict = Mismatch
 	}
 	if kind == Assessed {
 		ev.Judgement = &Judgement{Needs: []Need{NeedApprove}}
@@ -210,7 +242,7 @@ func TestEndsWithoutAnAttempt(t *testing.T) {
 // The stored numbers and names are on disk everywhere: this test is the list.
 func TestNamesOnDisk(t *testing.T) {
 	want := map[State]string{
-		10: "opened", 20: "judged", 22: "awaiting_confirmation", 24: "awaiting_approval", 30: "ordering", 40: "presented", 45: "closing", 50: "charging", 60: "in_doubt", 65: "reversing", 70: "paid",
+		10: "opened", 15: "projected", 20: "judged", 22: "awaiting_confirmation", 24: "awaiting_approval", 26: "awaiting_liveness", 30: "ordering", 40: "presented", 45: "closing", 50: "charging", 60: "in_doubt", 65: "reversing", 70: "paid",
 		75: "refunding", 80: "part_refunded", 85: "refunded", 90: "declined", 91: "cancelled", 92: "expired", 93: "reversed",
 	}
 	if len(want) != len(States()) {
