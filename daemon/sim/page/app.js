@@ -6,7 +6,12 @@ let chosen = null; // code_url of the order on the phone
 let code = null;   // the payer code shown
 let scanner = null;
 
-const yuan = (fen) => money(fen, "CNY");
+// sums is money of several orders, each currency by itself.
+function sums(orders, of) {
+  const by = {};
+  for (const o of orders) if (o.currency) by[o.currency] = (by[o.currency] ?? 0) + of(o);
+  return Object.entries(by).map(([currency, n]) => money(n, currency)).join(" · ") || money(0, "CNY");
+}
 
 function note(text, kind = "") {
   $("note").textContent = text;
@@ -45,8 +50,8 @@ function drawScreen(orders) {
 function drawBooks(c) {
   const m = c.totals;
   draw($("totals"), { m, n: c.orders.length, v: c.violations.length, cut: c.cut, refused: c.refused }, () => [
-    [t("orders"), c.orders.length], [t("charges"), m.charges], [t("charged"), yuan(m.charged)], [t("back"), yuan(m.reversed + m.refunded)],
-    [t("net"), yuan(m.net)], [t("broken"), c.violations.length, c.violations.length], [t("refused"), c.refused], [t("cut"), c.cut],
+    [t("orders"), c.orders.length], [t("charges"), m.charges], [t("charged"), sums(c.orders, (o) => o.charged)], [t("back"), sums(c.orders, (o) => o.reversed + o.refunded)],
+    [t("net"), sums(c.orders, (o) => o.net)], [t("broken"), c.violations.length, c.violations.length], [t("refused"), c.refused], [t("cut"), c.cut],
   ].map(([k, v, bad]) => {
     const d = el("div");
     d.append(el("dt", k), el("dd", v, bad ? { class: "bad" } : {}));
@@ -71,7 +76,7 @@ function drawBooks(c) {
     const n = (v) => el("td", v, { class: "n" });
     const who = el("td");
     who.append(el("code", name));
-    tr.append(who, n(m.charges), n(m.reversals), n(m.refunds), n(yuan(m.net)));
+    tr.append(who, n(m.charges), n(m.reversals), n(m.refunds), n(sums(c.orders.filter((o) => o.payer === name), (o) => o.net)));
     return tr;
   }));
   draw($("violations"), c.violations, (list) => list.slice(-20).map((v) => el("li", v.what)));

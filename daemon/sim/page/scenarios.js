@@ -6,6 +6,7 @@ const groups = ["context", "currency", "key", "liveness", "errors", "answers", "
 export function drawScenarios(list, attempt) {
   const on = list.filter((s) => s.on);
   $("scenarios-on").textContent = on.length ? t("on", { list: on.map((s) => say(s.title)).join(", ") }) : t("none_on");
+  $("scenarios-on").className = on.length ? "some" : "";
   $("all-off").disabled = on.length === 0;
   draw($("scenarios"), list, () => groups.map((group) => {
     const f = el("fieldset");
