@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -42,7 +44,7 @@ func (w *WeChat) Scenarios() []Scenario {
 	defer w.mu.Unlock()
 	list := scenarios()
 	for i := range list {
-		list[i].On = w.ai.scenarios[list[i].Name]
+		list[i].On = w.ai.scenarios[list[i].Name] && w.stands(list[i])
 	}
 	return list
 }
@@ -67,12 +69,28 @@ func (w *WeChat) SwitchScenario(q ScenarioSwitch) ([]Scenario, error) {
 
 // ScenariosOff turns everything off that a scenario turned on.
 func (w *WeChat) ScenariosOff() []Scenario {
-	for _, s := range w.Scenarios() {
-		if s.On {
-			_, _ = w.SwitchScenario(ScenarioSwitch{Name: s.Name}) // the way back is made of defaults, which hold
-		}
+	w.lock()
+	on := slices.Collect(maps.Keys(w.ai.scenarios)) // those too of which a person took a part away
+	w.mu.Unlock()
+	for _, name := range on {
+		_, _ = w.SwitchScenario(ScenarioSwitch{Name: name}) // the way back is made of defaults, which hold
 	}
 	return w.Scenarios()
+}
+
+// stands tells whether what a scenario planted is still there: a person may have changed it by hand.
+func (w *WeChat) stands(s Scenario) bool {
+	settings := w.ai.settings
+	if s.ai != "" {
+		again, err := settings.with(json.RawMessage(s.ai))
+		if err != nil || !bytes.Equal(encodeJSON(again), encodeJSON(settings)) {
+			return false
+		}
+	}
+	return (s.errors == nil || slices.ContainsFunc(settings.Errors, func(r AIErrorRule) bool { return r.Scenario == s.Name })) &&
+		(s.rule == nil || slices.ContainsFunc(w.rules.list, func(r *Rule) bool { return r.Scenario == s.Name })) &&
+		(s.notice == nil || slices.ContainsFunc(w.post.settings.Faults, func(f NoticeFault) bool { return f.Scenario == s.Name })) &&
+		(!s.cut || w.link.down)
 }
 
 func (w *WeChat) turn(all []Scenario, s Scenario, on bool) error {

@@ -103,6 +103,33 @@ func TestEachScenarioIsASwitch(t *testing.T) {
 	equal(t, "notice faults", len(s.w.WeChat.NoticeReport().Faults), 1)
 }
 
+// What a person takes away by hand is no longer called on.
+func TestScenariosTellWhatIsThere(t *testing.T) {
+	for name, undo := range map[string]func(s *shop){
+		"link_down":   func(s *shop) { s.control("POST", "/sim/link", obj{"up": true}, 200) },
+		"garbage":     func(s *shop) { s.control("DELETE", "/sim/rules", nil, 200) },
+		"err_user":    func(s *shop) { s.set(obj{"errors": []obj{}}) },
+		"replay":      func(s *shop) { s.set(obj{"latency": obj{"ai_payment": obj{"kind": "fixed", "ms": 5}}}) },
+		"fx_expired":  func(s *shop) { s.set(obj{"fx": obj{"wrong": ""}}) },
+		"notice_lost": func(s *shop) { s.control("DELETE", "/sim/notices", nil, 200) },
+	} {
+		s := newAIShop(t)
+		s.scenario(name, true)
+		s.scenario("context_lost", true)
+		if on := s.lit(); !on[name] || len(on) != 2 {
+			t.Errorf("%s: on are %v", name, on)
+		}
+		undo(s)
+		if on := s.lit(); on[name] || len(on) != 1 {
+			t.Errorf("%s: after it was undone on are %v", name, on)
+		}
+		s.scenario(name, true)
+		if !s.lit()[name] {
+			t.Errorf("%s cannot be turned on again", name)
+		}
+	}
+}
+
 func TestScenariosAreWorded(t *testing.T) {
 	names, groups := map[string]bool{}, map[string]bool{}
 	for _, c := range scenarios() {
