@@ -93,7 +93,7 @@ func errands() []errand {
 	return list
 }
 
-// shopful is how many coffees are sold by one till, by four cashiers, at one
+// shopful is how many coffees are sold by one till, by two cashiers, at one
 // simulator. With more of them at once three calls in a row fail so often that the
 // till mostly waits for the line; and a simulator looks through all its nonces with
 // every call once there are more than 10,000 of them.
@@ -119,13 +119,13 @@ func chargeSeeds(t *testing.T, n int) []seed {
 	sell := func(n int, through func(*Daemon, checkout.Gateway) checkout.Gateway) (c charges) {
 		var mu sync.Mutex
 		shopful := min(shopful, max(n/5, 1))
-		abreast(t, (n+shopful-1)/shopful, 20, func(shop int) error {
+		abreast(t, (n+shopful-1)/shopful, 24, func(shop int) error {
 			k, err := stand{keys, speed, settings, through, nil}.open(t.TempDir())
 			if err != nil {
 				return err
 			}
 			coffees := all[shop*shopful : min(n, (shop+1)*shopful)]
-			abreast(t, len(coffees), 4, func(i int) error { return k.coffee(coffees[i]) })
+			abreast(t, len(coffees), 2, func(i int) error { return k.coffee(coffees[i]) })
 			mu.Lock()
 			defer mu.Unlock()
 			c.add(k)
@@ -136,7 +136,7 @@ func chargeSeeds(t *testing.T, n int) []seed {
 	began := time.Now()
 	ours := sell(n, nil)
 	each := time.Since(began) / time.Duration(n)
-	controls := min(n, 10*len(queue))
+	controls := min(n, 5*len(queue))
 	uuid := sell(controls, func(_ *Daemon, g checkout.Gateway) checkout.Gateway { return edited{Gateway: g, key: rand.Text} })
 	if ours.taken != n || ours.back != 0 || ours.most != 1 || ours.shadow != 0 || ours.opaque != 0 || len(ours.broken) != 0 {
 		t.Errorf("%d coffees were charged %d times, an order %d times at most; %d given back; %d by replays; %d keys not verified; %v", n, ours.taken, ours.most, ours.back, ours.shadow, ours.opaque, ours.broken[:min(len(ours.broken), 5)])

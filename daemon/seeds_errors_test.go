@@ -94,7 +94,7 @@ func errorSeeds(t *testing.T, n int) []seed {
 	return append([]seed{{
 		"6", "11",
 		figure{
-			"nested errors on the right path: every class as often", all.sales,
+			"nested errors on the right path, no monitoring model", all.sales,
 			fmt.Sprintf("%s right, %s with no cause told, %s on another cause's, %d untrue about money", percent(all.right, all.sales), percent(all.safe, all.sales), percent(all.wrong, all.sales), all.untrue),
 		},
 		figure{"a 200 read as yes", fooled.sales, percent(fooled.untrue, fooled.sales) + " told paid and not charged"},

@@ -59,6 +59,7 @@ func TestSeeds(t *testing.T) {
 	}{
 		{"context", func(t *testing.T) []seed { return contextSeeds(t, size(100, 1500)) }},
 		{"charges", func(t *testing.T) []seed { return chargeSeeds(t, size(50, sales)) }},
+		{"disputes", func(t *testing.T) []seed { return disputeSeeds(t, size(20, 1000)) }},
 		{"deadline", func(t *testing.T) []seed { return deadlineSeeds(t, size(10, 400)) }},
 		{"rejections", func(t *testing.T) []seed { return rejectionSeeds(t, size(31, 1001), size(10, 200)) }},
 		{"errors", func(t *testing.T) []seed { return errorSeeds(t, size(4, 150)) }},
