@@ -30,6 +30,7 @@ import (
 
 	"qrposd/daemon/api"
 	"qrposd/daemon/checkout"
+	"qrposd/daemon/llm"
 	"qrposd/daemon/web"
 	"qrposd/daemon/wechat"
 	"qrposd/hw/scanner"
@@ -67,10 +68,12 @@ type Daemon struct {
 	refused *rejections // nil where no model of the provider refuses
 	vitals  *vitals
 	judge   *judge
-	desk    *checkout.Desk
-	scanner *scanner.Reader
-	web     *web.Server
-	ln      net.Listener
+	// sessions are how the sales under way were rung up.
+	sessions *sessions
+	desk     *checkout.Desk
+	scanner  *scanner.Reader
+	web      *web.Server
+	ln       net.Listener
 }
 
 // Open builds the till. Whatever was built is taken apart again if a later part
@@ -101,18 +104,25 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	if d.judge, err = openJudge(cfg, d.store, d.vitals, intents, o.Log); err != nil {
 		return d, err
 	}
-	gateway, err := openGateway(cfg, d.gateway, d.judge.models, intents, device, o.Log)
+	var naming *panel // without the AI API nobody is told what a sale is for
+	if cfg.AIPay.Enabled {
+		naming = newPanel(d.judge.models, llm.Intent, cfg.Rules.Mainland, o.Log)
+	}
+	d.sessions = newSessions(intents, naming, o.Log)
+	d.judge.sessions = d.sessions
+	gateway, err := openGateway(cfg, d.gateway, d.judge.models, d.sessions, device, o.Log)
 	if err != nil {
 		return d, &ConfigError{Err: err}
 	}
 	if cfg.AIPay.Enabled {
 		d.refused = openRejections(gateway, cfg.AIPay.PreAuthorization, intents, d.store, o.Log)
+		d.refused.sessions = d.sessions
 		gateway = d.refused
 	}
 	d.vitals.Gateway = gateway
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
-		Till: d.desk, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
+		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
 		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge}, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
@@ -156,6 +166,7 @@ func (d *Daemon) openDesk() {
 	if d.o.Faults.Journal != nil {
 		journal = d.o.Faults.Journal(journal)
 	}
+	journal = overheard{journal, d.sessions}
 	var wallets []scanner.Wallet
 	if d.cfg.Scanner.Path != "" {
 		d.scanner = scanner.New(d.cfg.Scanner, d.o.Log)

@@ -34,9 +34,11 @@ type judge struct {
 	store  *store.DB
 	vitals *vitals
 	desk   *checkout.Desk
-	models *llm.Client
-	intent *intent.Classifier
-	log    *slog.Logger
+	// sessions know the baskets; nil is none. Models named there do not judge here.
+	sessions *sessions
+	models   *llm.Client
+	intent   *intent.Classifier
+	log      *slog.Logger
 
 	mu    sync.Mutex
 	name  string // where the rules in force came from
@@ -86,7 +88,7 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 		Offline: rules.Offline{Sum: rules.Known(0), Count: rules.Known(0), Oldest: rules.Known(0), Streak: rules.Known(0)},
 		Price:   rules.Price{Cross: rules.No},
 	}
-	taken := classify(j.intent, s)
+	taken := j.sessions.local(j.intent, s)
 	c.Intent = rules.Intent{Label: taken.Label, Confidence: rules.Known(int64(taken.Confidence))}
 	if err := j.store.Traffic(s, &c); err != nil {
 		j.log.Error("the traffic could not be counted; rules about it count as fired", "sale", s.ID, "err", err)

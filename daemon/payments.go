@@ -42,16 +42,16 @@ func openIntents(file string) (*intent.Classifier, error) {
 	return intent.Load(name, text)
 }
 
-// classify is what a sale is for, by what was known when it began: the same for
-// every attempt of it.
-func classify(c *intent.Classifier, s sale.Sale) intent.Verdict {
+// classify is what a sale is for, by what was known when it began and what lies in
+// its basket.
+func classify(c *intent.Classifier, s sale.Sale, basket []string) intent.Verdict {
 	clock, _ := rules.LocalTime(s.BegunWall.Local()).Time.Value()
-	return c.Classify(intent.In{Amount: s.Amount, Clock: int(clock), Flow: string(s.Flow)})
+	return c.Classify(intent.In{Basket: basket, Amount: s.Amount, Clock: int(clock), Flow: string(s.Flow)})
 }
 
 // openGateway is the provider as the desk knows it: WeChat Pay's plain API, or the
 // payment AI API over the same signed transport.
-func openGateway(cfg Config, api *wechat.Client, models *llm.Client, intents *intent.Classifier, device string, log *slog.Logger) (checkout.Gateway, error) {
+func openGateway(cfg Config, api *wechat.Client, models *llm.Client, m *sessions, device string, log *slog.Logger) (checkout.Gateway, error) {
 	if !cfg.AIPay.Enabled {
 		return api, nil
 	}
@@ -61,8 +61,9 @@ func openGateway(cfg Config, api *wechat.Client, models *llm.Client, intents *in
 	return aipay.Open(cfg.AIPay, api, aipay.Options{
 		AppID: cfg.WeChat.AppID, MchID: cfg.WeChat.MchID, Device: device, QRLife: time.Duration(cfg.Plan().QRLife), Log: log,
 		Monitor: monitor(newPanel(models, llm.Classification, cfg.Rules.Mainland, log)),
+		Rung:    m.told,
 		Intent: func(s sale.Sale) aipay.Intent {
-			v := classify(intents, s)
+			v := m.intent(m.intents, s)
 			return aipay.Intent{Classifier: v.Version, Label: v.Label, Confidence: float64(v.Confidence) / 100}
 		},
 	})

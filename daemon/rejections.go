@@ -26,9 +26,11 @@ const saveEvery = time.Minute
 type rejections struct {
 	checkout.Gateway
 	intents *intent.Classifier
-	model   string
-	store   *store.DB
-	log     *slog.Logger
+	// sessions know what a sale was taken for when the API was told; nil is by intents.
+	sessions *sessions
+	model    string
+	store    *store.DB
+	log      *slog.Logger
 
 	mu    sync.Mutex
 	watch rejection.Watch
@@ -74,7 +76,7 @@ func refusedByModel(ev sale.Event) (counts, rejected bool) {
 }
 
 func (r *rejections) note(ctx context.Context, s sale.Sale, ev sale.Event, rejected bool) {
-	v, now := classify(r.intents, s), time.Now()
+	v, now := r.sessions.intent(r.intents, s), time.Now()
 	out := rejection.Outcome{
 		Key: rejection.Key{Label: v.Label, Classifier: v.Version, Model: r.model}, Rejected: rejected, At: now.Unix(),
 		Minor: s.Amount.Minor, Currency: string(s.Amount.Currency), Sale: string(s.ID),

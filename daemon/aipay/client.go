@@ -2,14 +2,10 @@ package aipay
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
-	"slices"
 	"time"
 
 	"qrposd/daemon/wechat"
-	"qrposd/rules/explain"
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
 )
@@ -20,6 +16,7 @@ type Options struct {
 	Device       string                 // fingerprint hash of this machine
 	Intent       func(sale.Sale) Intent // what the merchant's classifier takes a sale for
 	Monitor      Monitor                // who is asked what an unclear refusal means
+	Rung         func(sale.ID) Rung     // what was seen of how a sale was rung up; nil is nothing
 	QRLife       time.Duration          // how long a QR code can be paid
 	Log          *slog.Logger
 }
@@ -42,7 +39,7 @@ func Open(conf Config, api *wechat.Client, o Options) (*Client, error) {
 		return nil, err
 	}
 	// What no payment could be built without is missed now and not at the counter.
-	_, err := NewContext(session(sale.Sale{Flow: sale.Merchant, Amount: money.Money{Minor: 1, Currency: "CNY"}, BegunWall: time.Now()}, time.Now()), o.Device, c.intent(sale.Sale{}))
+	_, err := NewContext(session(sale.Sale{Flow: sale.Merchant, Amount: money.Money{Minor: 1, Currency: "CNY"}, BegunWall: time.Now()}, Rung{}, time.Now()), o.Device, c.intent(sale.Sale{}))
 	return c, err
 }
 
@@ -60,7 +57,7 @@ func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale
 	if err != nil || !creates || s.Rerouted && c.conf.Fallback == Plain {
 		return plain, err
 	}
-	ctx, err := NewContext(session(s, time.Now()), c.opts.Device, c.intent(s))
+	ctx, err := NewContext(session(s, c.rung(s.ID), time.Now()), c.opts.Device, c.intent(s))
 	if err != nil {
 		return sale.Request{}, err
 	}
@@ -152,22 +149,6 @@ func about(step sale.Step, ev sale.Event) sale.Event {
 	return ev
 }
 
-// session is how the sale was rung up, as far as its record tells. It is named by
-// a digest of the sale's own key, which is random and names nobody.
-func session(s sale.Sale, now time.Time) Session {
-	sum := sha256.Sum256([]byte("session\x00" + s.Key))
-	list := []Interaction{{Keypad, s.BegunWall}}
-	for i := range s.Attempts {
-		list = append(list, Interaction{Attempt, s.BegunWall.Add(s.Attempts[i].Sent.Sub(s.Begun))})
-	}
-	if s.Flow == sale.Payer {
-		list = append(list, Interaction{Scan, now})
-	}
-	return Session{
-		ID: hex.EncodeToString(sum[:16]), Flow: s.Flow, Amount: s.Amount, Started: s.BegunWall, Interactions: append(list, Interaction{Pay, now}),
-	}
-}
-
 // payment is what is asked for. After a model was mistaken the other one is asked.
 func (c *Client) payment(step sale.Step, s sale.Sale, code sale.PayerCode) Payment {
 	model := c.conf.PreAuthorization
@@ -178,11 +159,4 @@ func (c *Client) payment(step sale.Step, s sale.Sale, code sale.PayerCode) Payme
 		AppID: c.opts.AppID, MchID: c.opts.MchID, OrderNo: step.OrderNo, Description: s.Description, Code: code, Amount: s.Amount,
 		Chain: Chain{model, time.Duration(c.conf.TimeoutMS) * time.Millisecond, c.conf.Reconciliation},
 	}
-}
-
-// sent is what an explanation can rightly speak of.
-func (c *Client) sent(step sale.Step, s sale.Sale) explain.Sent {
-	in := c.intent(s)
-	names := []string{step.OrderNo, s.Description, c.conf.PreAuthorization, c.conf.Fallback, c.conf.Reconciliation, in.Label, in.Classifier}
-	return explain.Sent{Amounts: []money.Money{s.Amount}, Names: slices.DeleteFunc(names, func(n string) bool { return n == "" })}
 }

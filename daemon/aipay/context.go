@@ -142,6 +142,7 @@ func (s Session) check(f *faults) {
 	for i, in := range s.Interactions[:min(n, maxInteractions)] {
 		f.unless(in.Kind.valid(), "interactions[%d].kind: %.20q is none", i, string(in.Kind))
 		f.unless(!in.At.IsZero(), "interactions[%d].at: when it was", i)
+		f.unless(in.Kind != Product || in.Article.Category != "" && in.Article.Price >= 0, "interactions[%d].article: a category, and a price of 0 or more", i)
 	}
 }
 

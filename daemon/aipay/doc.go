@@ -9,7 +9,8 @@
 // refused. The state of money comes from the signed query, as with every payment.
 //
 // What leaves the till describes how the sale was rung up (what was touched, in
-// which order, how fast, how large by powers of ten) and nobody who was there.
+// which order, how fast, how large by powers of ten, articles by the categories of
+// the shop's own list) and nobody who was there.
 // What comes in of a payer's face stays in a [Vector], which can be compared and
 // cannot be read, and of which a keyed digest is the only trace.
 //

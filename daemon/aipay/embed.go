@@ -11,13 +11,14 @@ import (
 
 // Model names the local embedder in requests. Another table of features, another
 // number of them or another hash is another model.
-const Model = "qrposd-features-64/1"
+const Model = "qrposd-features-64/2"
 
 const (
 	dim = 64
 	// parts is how many features a session's identifier gives, so that two sessions
-	// which were rung up alike still differ. It is odd together with the six others:
-	// an odd number of ones and minus ones cannot cancel out to the zero vector.
+	// which were rung up alike still differ. It is odd together with the six others,
+	// and with the two more of an article: an odd number of ones and minus ones cannot
+	// cancel out to the zero vector.
 	parts = 9
 	// scale makes a component an integer: the contract rounds to 1e-6.
 	scale = 1_000_000
@@ -46,8 +47,17 @@ func (k Kind) valid() bool {
 
 // Interaction is one thing that was done, and when.
 type Interaction struct {
-	Kind Kind
-	At   time.Time
+	Kind    Kind
+	At      time.Time
+	Article Article // of a Product
+}
+
+// Article is what was rung up, as far as it may leave the till: no name and no
+// number of it, a category of the shop's own list, and of the price of one piece
+// only how many digits it has in minor units.
+type Article struct {
+	Category string
+	Price    int64
 }
 
 // vector is an embedding in millionths. Integers add up to the same sum in any
@@ -71,6 +81,10 @@ func (s Session) embed(i int, gap time.Duration) vector {
 	counts.add("hour", strconv.Itoa(at.At.UTC().Hour()/4))
 	counts.add("amount", strconv.Itoa(len(strconv.FormatInt(s.Amount.Minor, 10))))
 	counts.add("flow", string(s.Flow))
+	if at.Kind == Product {
+		counts.add("category", at.Article.Category)
+		counts.add("price", strconv.Itoa(len(strconv.FormatInt(at.Article.Price, 10))))
+	}
 	for n := range parts {
 		counts.add("session."+strconv.Itoa(n), s.ID)
 	}

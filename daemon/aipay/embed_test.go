@@ -87,7 +87,7 @@ func TestHashIsWhatTheWireSays(t *testing.T) {
 		at := s.Started
 		for range 1 + rng.IntN(maxInteractions) {
 			at = at.Add(time.Duration(rng.Int64N(int64(20 * time.Second))))
-			s.Interactions = append(s.Interactions, Interaction{kinds[rng.IntN(len(kinds))], at})
+			s.Interactions = append(s.Interactions, Interaction{kinds[rng.IntN(len(kinds))], at, Article{"food", rng.Int64N(1_000_000)}})
 		}
 		c, err := NewContext(s, testDevice(), testIntent())
 		if err != nil {
@@ -129,7 +129,7 @@ func TestGoldenVector(t *testing.T) {
 	if !slices.Equal(nonzero, want) {
 		t.Errorf("the first vector is %v", nonzero)
 	}
-	if got, want := testContext(t, s.Flow).SessionHash(), "95d54921f6c494ff321f2ba44a7b083af906561e45d093ad176459648edc761a"; got != want {
+	if got, want := testContext(t, s.Flow).SessionHash(), "78c0c13b9e2c4ee91757b4012432623890d9ffc9ba39a450f9c1c7f2d42a74bf"; got != want {
 		t.Errorf("the session's hash is %s", got)
 	}
 }
@@ -148,21 +148,25 @@ func TestFeatures(t *testing.T) {
 	}
 	same := hash(func(*Session) {})
 	for name, change := range map[string]func(*Session){
-		"kind":    func(s *Session) { s.Interactions[0].Kind = Scan },
-		"order":   func(s *Session) { s.Interactions = s.Interactions[1:] },
-		"gap":     func(s *Session) { s.Interactions[0].At = s.Started.Add(20 * time.Second) },
-		"hour":    func(s *Session) { shift(s, 9*time.Hour) },
-		"amount":  func(s *Session) { s.Amount.Minor *= 10 },
-		"flow":    func(s *Session) { s.Flow = "payer" },
-		"session": func(s *Session) { s.ID += "x" },
+		"kind":     func(s *Session) { s.Interactions[0].Kind = Scan },
+		"order":    func(s *Session) { s.Interactions = s.Interactions[1:] },
+		"gap":      func(s *Session) { s.Interactions[0].At = s.Started.Add(20 * time.Second) },
+		"hour":     func(s *Session) { shift(s, 9*time.Hour) },
+		"amount":   func(s *Session) { s.Amount.Minor *= 10 },
+		"flow":     func(s *Session) { s.Flow = "payer" },
+		"session":  func(s *Session) { s.ID += "x" },
+		"category": func(s *Session) { s.Interactions[1].Article.Category = "food" },
+		"price":    func(s *Session) { s.Interactions[1].Article.Price *= 10 },
 	} {
 		if hash(change) == same {
 			t.Errorf("another %s gives the same hash", name)
 		}
 	}
 	for name, change := range map[string]func(*Session){
-		"amount of the same size": func(s *Session) { s.Amount.Minor = 9999 },
-		"currency":                func(s *Session) { s.Amount.Currency = "USD" },
+		"amount of the same size":       func(s *Session) { s.Amount.Minor = 9999 },
+		"price of the same size":        func(s *Session) { s.Interactions[1].Article.Price = 9999 },
+		"article of what is no article": func(s *Session) { s.Interactions[0].Article = Article{"food", 5} },
+		"currency":                      func(s *Session) { s.Amount.Currency = "USD" },
 		"zone": func(s *Session) {
 			for i := range s.Interactions {
 				s.Interactions[i].At = s.Interactions[i].At.In(time.FixedZone("CST", 8*3600))
@@ -186,7 +190,7 @@ func shift(s *Session, d time.Duration) {
 	}
 }
 
-// The parts of a vector are odd in number, so no vector is zero.
+// The parts of a vector are odd in number, those of an article's too, so no vector is zero.
 func TestNoZeroVector(t *testing.T) {
 	if (parts+6)%2 == 0 {
 		t.Fatal("an even number of features can cancel out")
@@ -194,7 +198,7 @@ func TestNoZeroVector(t *testing.T) {
 	s := testSession()
 	for i := range 2000 {
 		s.ID = string(rune('a'+i%26)) + time.Duration(i).String()
-		if s.embed(0, 0) == (vector{}) {
+		if s.embed(0, 0) == (vector{}) || s.embed(1, 0) == (vector{}) {
 			t.Fatalf("session %q embeds to zero", s.ID)
 		}
 	}

@@ -19,10 +19,10 @@ func testSession() Session {
 	return Session{
 		ID: "8sKx2P0c", Flow: sale.Merchant, Amount: money.Money{Minor: 1280, Currency: "CNY"}, Started: testStart(),
 		Interactions: []Interaction{
-			{Keypad, at(200 * time.Millisecond)},
-			{Product, at(2 * time.Second)},
-			{Confirm, at(time.Minute)},
-			{Pay, at(59 * time.Second)}, // the wall clock was set back
+			{Kind: Keypad, At: at(200 * time.Millisecond)},
+			{Kind: Product, At: at(2 * time.Second), Article: Article{"drink", 1280}},
+			{Kind: Confirm, At: at(time.Minute)},
+			{Kind: Pay, At: at(59 * time.Second)}, // the wall clock was set back
 		},
 	}
 }

@@ -28,6 +28,7 @@ type NewSale struct {
 	Description string         `json:"description,omitempty" maxLength:"127" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"What the customer reads in the wallet"`
 	Operator    string         `json:"operator,omitempty" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"Who asks"`
 	Code        string         `json:"code,omitempty" maxLength:"128" doc:"Payer flow: the customer's code, if it was scanned already"`
+	Basket      []Line         `json:"basket,omitempty" maxItems:"32" doc:"What is sold, if it was not typed: its lines add up to the amount"`
 }
 
 // Cancellation asks to withdraw a sale.

@@ -65,6 +65,7 @@ var faults = map[string]Text{
 	"amount_negative":     {"The amount is negative.", "金额为负数。"},
 	"amount_syntax":       {"This is not an amount.", "金额格式不正确。"},
 	"amount_precision":    {"The amount has too many decimals.", "金额小数位过多。"},
+	"basket_mismatch":     {"The basket does not add up to the amount.", "商品明细与金额不符。"},
 	"amount_overflow":     {"The amount is too large.", "金额过大。"},
 	"currency_unknown":    {"This currency is unknown.", "未知币种。"},
 	"refund_too_large":    {"More than what is left of this sale cannot be refunded.", "退款金额超过可退余额。"},

@@ -74,7 +74,7 @@ type Price struct {
 // Purpose is what the sale is taken for, and the labels that there are to choose from.
 type Purpose struct {
 	Label      Label
-	Confidence Int // percent
+	Confidence Int     // percent
 	Basket     []Label // the categories of what is sold, as the shop's intents name them
 	Choices    []Label
 }

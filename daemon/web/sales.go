@@ -108,7 +108,8 @@ func (s *Server) saleRoutes(r *router) {
 	get.Parameters = []*huma.Param{preferParam("the sale rests")}
 	huma.Register(r, get, s.sale)
 
-	open := r.op(http.MethodPost, "/v1/sales", "openSale", "Open a sale", keyed, badAmount, badCode, notNow)
+	badBasket := codes{http.StatusUnprocessableEntity: {"basket_mismatch"}}
+	open := r.op(http.MethodPost, "/v1/sales", "openSale", "Open a sale", keyed, badAmount, badCode, badBasket, notNow)
 	open.Parameters = []*huma.Param{keyParam(), preferParam("the QR code or the outcome is there")}
 	open.DefaultStatus = http.StatusCreated
 	huma.Register(r, open, s.open)
@@ -146,7 +147,8 @@ func (s *Server) view(v sale.Sale) api.Sale { return api.View(v, s.Clock.Now(), 
 
 func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error) {
 	b := &in.Body
-	key, err := in.once("open", string(b.Flow), b.Amount, string(b.Currency), b.Description, b.Operator, sale.NewPayerCode(b.Code).ID())
+	asked := append([]string{"open", string(b.Flow), b.Amount, string(b.Currency), b.Description, b.Operator, sale.NewPayerCode(b.Code).ID()}, asks(b.Basket)...)
+	key, err := in.once(asked...)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +159,14 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 	if b.Code != "" && b.Flow != sale.Payer {
 		return nil, api.NewProblem(http.StatusUnprocessableEntity, "code_unexpected", "only a payer sale takes the customer's code",
 			`leave out the code, or ask for flow "payer"`)
+	}
+	items, err := readBasket(b.Basket, m)
+	if err != nil {
+		return nil, err
+	}
+	if len(items) > 0 && s.Rung != nil {
+		s.Rung(key.Key, items)
+		defer s.Rung(key.Key, nil)
 	}
 	v, replayed, err := s.Till.Open(ctx, sale.New{Flow: b.Flow, Amount: m, Description: b.Description, Operator: b.Operator}, key)
 	if err != nil {

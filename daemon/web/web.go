@@ -63,14 +63,17 @@ type Clock interface {
 // Options are what a server needs. Without a Backup none can be asked for; the
 // rest is required but for Name and Version.
 type Options struct {
-	Till     Till
-	Book     Book
-	Clock    Clock
-	Plan     sale.Plan
-	Health   func() api.Health // called by many at once, often
-	Backup   func(context.Context) (api.Backup, error)
-	Judge    Judge           // nil where sales are not judged
-	Metrics  func(io.Writer) // in the Prometheus text format; nil is none
+	Till    Till
+	Book    Book
+	Clock   Clock
+	Plan    sale.Plan
+	Health  func() api.Health // called by many at once, often
+	Backup  func(context.Context) (api.Backup, error)
+	Judge   Judge           // nil where sales are not judged
+	Metrics func(io.Writer) // in the Prometheus text format; nil is none
+	// Rung is told what lies in the basket of the sale that is about to be opened under
+	// a key, and nil when that is over; nil where nobody wants to know.
+	Rung     func(key string, items []Item)
 	Log      *slog.Logger
 	Name     string         // which till this is
 	Version  string         // of the daemon
