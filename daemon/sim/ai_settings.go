@@ -110,8 +110,8 @@ func (s AISettings) check() error {
 		return badSetting("a time and an amount are not negative")
 	case !slices.Contains(liveOutcomes, s.Liveness.Outcome):
 		return badSetting("liveness.outcome is pass, fail, low, wrong_nonce, late, twice, expired or phone")
-	case !share(s.Liveness.Score) || !share(s.Liveness.LowScore) || !share(s.Liveness.FailScore) || !(s.Liveness.LateTimes >= 1):
-		return badSetting("scores of liveness are 0 to 1, late_times is at least 1")
+	case !share(s.Liveness.Score) || !share(s.Liveness.LowScore) || !share(s.Liveness.FailScore) || !(s.Liveness.LateTimes >= 1 && s.Liveness.LateTimes <= 1000):
+		return badSetting("scores of liveness are 0 to 1, late_times is 1 to 1000")
 	case !slices.Contains(fxWrongs, s.FX.Wrong):
 		return badSetting("fx.wrong is inverted, expired, malformed, non_positive, confidence or empty")
 	case !(s.FX.Width >= 0 && s.FX.Width < 1):

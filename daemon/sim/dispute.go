@@ -50,8 +50,8 @@ func defaultDisputes() AIDisputeModel {
 func (m AIDisputeModel) check() error {
 	share := func(x float64) bool { return x >= 0 && x <= 1 }
 	switch {
-	case !(m.SettlesAfterS >= 0) || !(m.Sigma >= 0 && m.Sigma <= 5) || !(m.Bias > -1 && m.Bias <= 5):
-		return badSetting("disputes: settles_after_s is not negative, sigma 0 to 5, bias above -1 to 5")
+	case !(m.SettlesAfterS >= 0 && m.SettlesAfterS <= 366*86400) || !(m.Sigma >= 0 && m.Sigma <= 5) || !(m.Bias > -1 && m.Bias <= 5):
+		return badSetting("disputes: settles_after_s is 0 to 366 days, sigma 0 to 5, bias above -1 to 5")
 	case !share(m.Floor) || !share(m.Most) || m.Most < m.Floor:
 		return badSetting("disputes: floor and most are 0 to 1, most is not below floor")
 	case !share(m.Tolerance) || !(m.Scale > 0) || !share(m.GainWeight):

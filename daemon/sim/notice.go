@@ -27,6 +27,7 @@ const (
 	eventRefund     = "REFUND." // and the state of the refund
 	noticeToOrder   = "order"
 	mostNoticeTries = 100 // kept for a report
+	longestNoticeS  = 30 * 86400
 )
 
 var noticeFaults = []string{noticeDuplicate, noticeStale, noticeLate, noticeOutOfOrder, noticeBadSign, noticeStranger, noticeLost}
@@ -127,15 +128,16 @@ func (s NoticeSettings) check() error {
 		(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return badSetting(`url is empty, "order", or an http or https address`)
 	}
-	if !(s.DelayS >= 0) || s.TimeoutMS < 1 || len(s.RetryS) > 100 {
-		return badSetting("delay_s is not negative, timeout_ms at least 1, retry_s at most 100 pauses")
+	pause := func(x float64) bool { return x >= 0 && x <= longestNoticeS }
+	if !pause(s.DelayS) || s.TimeoutMS < 1 || len(s.RetryS) > 100 {
+		return badSetting("delay_s is 0 to 30 days, timeout_ms at least 1, retry_s at most 100 pauses")
 	}
-	if slices.ContainsFunc(s.RetryS, func(p float64) bool { return !(p > 0) }) {
-		return badSetting("retry_s are positive")
+	if slices.ContainsFunc(s.RetryS, func(p float64) bool { return p == 0 || !pause(p) }) {
+		return badSetting("retry_s are positive, 30 days at most")
 	}
 	for _, f := range s.Faults {
-		if !slices.Contains(noticeFaults, f.Fault) || f.N < 0 || f.N > 100 || f.Times < 0 || !(f.Seconds >= 0) || !(f.Probability >= 0 && f.Probability <= 1) {
-			return badSetting("faults: duplicate, stale, late, out_of_order, bad_signature, other_order or lost, n 0 to 100, seconds and times not negative, probability 0 to 1")
+		if !slices.Contains(noticeFaults, f.Fault) || f.N < 0 || f.N > 100 || f.Times < 0 || !pause(f.Seconds) || !(f.Probability >= 0 && f.Probability <= 1) {
+			return badSetting("faults: duplicate, stale, late, out_of_order, bad_signature, other_order or lost, n 0 to 100, seconds 0 to 30 days, times not negative, probability 0 to 1")
 		}
 	}
 	return nil

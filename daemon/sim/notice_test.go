@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
@@ -258,6 +259,45 @@ func TestNoticesAreRetriedAsDocumented(t *testing.T) {
 	equal(t, "again, by the platform's key", outline(got[max(0, len(got)-1):], no), "own")
 }
 
+// A running simulator sends by itself, and ends with its context.
+func TestNoticesRunByThemselves(t *testing.T) {
+	s := newShop(t)
+	r := newReceiver(s)
+	s.notify(r.url)
+	s.sold()
+	s.clock.pass(time.Second)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { s.w.WeChat.RunNotices(ctx); close(ended) }()
+	for s.w.WeChat.Report().Notices.Acknowledged == 0 {
+		time.Sleep(time.Millisecond) // the test's own deadline ends a vain wait
+	}
+	stop()
+	<-ended
+	equal(t, "received", len(r.got), 1)
+}
+
+// Whatever is posted as settings is refused with a reason, or means something.
+func FuzzNoticeSettings(f *testing.F) {
+	k, err := sharedKeys()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{`{}`, `{"url":"order","faults":[{"fault":"lost","n":3,"times":1}]}`, `{"retry_s":[1e-300]}`, `{"faults":null}`, `{"delay_s":1e999}`, `[]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, change []byte) {
+		w := &WeChat{Credentials: k}
+		r, err := w.SetNotices(change)
+		if bad := r.NoticeSettings.check(); bad != nil {
+			t.Fatalf("%q leaves %v", change, bad)
+		}
+		if err != nil && string(encodeJSON(r.NoticeSettings)) != string(encodeJSON(defaultNotices())) {
+			t.Fatalf("%q was refused and changed something", change)
+		}
+	})
+}
+
 func TestNoticesAreOnlySentWhereTheyBelong(t *testing.T) {
 	s := newAIShop(t)
 	r := newReceiver(s)
@@ -273,7 +313,7 @@ func TestNoticesAreOnlySentWhereTheyBelong(t *testing.T) {
 	equal(t, "charged twice", s.w.WeChat.AIReport().Counts.ShadowCharges, 1)
 	equal(t, "an AI payment", outline(r.post(time.Second), no), "own")
 	for _, bad := range []obj{
-		{"url": "ftp://x"}, {"url": "nowhere"}, {"delay_s": -1}, {"timeout_ms": 0}, {"retry_s": []int{0}}, {"faults": []obj{{"fault": "no"}}},
+		{"url": "ftp://x"}, {"url": "nowhere"}, {"delay_s": -1}, {"timeout_ms": 0}, {"retry_s": []int{0}}, {"retry_s": []float64{1e308}}, {"delay_s": 1e300}, {"faults": []obj{{"fault": "late", "seconds": 1e20}}}, {"faults": []obj{{"fault": "no"}}},
 		{"faults": []obj{{"fault": "lost", "probability": 2}}}, {"unknown": 1},
 	} {
 		s.control("POST", "/sim/notices", bad, 400)

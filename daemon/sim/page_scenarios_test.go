@@ -132,6 +132,11 @@ func TestPageOfALivenessCheck(t *testing.T) {
 	s := newAIShop(t)
 	s.w.WeChat.Now = nil
 	s.clock.pass(time.Since(s.clock.now()))
+	s.w.Scanner = &Scanner{} // a page without one complains about the 404
+	if err := s.w.Scanner.Open(t.TempDir() + "/scanner"); err != nil {
+		t.Fatal(err)
+	}
+	defer s.w.Scanner.Close()
 	s.scenario("live_phone", true)
 	ctx, complaints := browser(t)
 	w := &walk{t, ctx, complaints}
@@ -163,6 +168,10 @@ func TestPageOfALivenessCheck(t *testing.T) {
 		equal(t, c.shot+" nonce", p.str("nonce") == "N-1", c.state != livePending && c.shot != "wrong_nonce")
 	}
 	w.shot("liveness-late")
+	no := s.number()
+	session := s.challenged(no)
+	w.do("from the page of the world", chromedp.Navigate(s.url+"/sim/"), chromedp.WaitVisible(`#selfies a[href="liveness.html?s=`+session+`"]`))
+	w.shot("selfies")
 	w.do("unknown", chromedp.Navigate(s.url+"/sim/liveness.html?s=LVnobody&lang=zh"))
 	w.until("unknown", `document.getElementById("note").textContent === "没有这次验证。"`)
 	s.control("POST", "/sim/phone/liveness", obj{"session_id": "LVnobody", "outcome": "pass"}, 404)

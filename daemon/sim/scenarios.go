@@ -117,7 +117,7 @@ func errorScenarios() []Scenario {
 		nested("policy", "policy", false, Words{"Policy", "风控策略"}, Words{"200 with a nested error: the risk score exceeds the threshold of 0.85.", "返回200并内含错误：风险评分超过阈值0.85。"},
 			Words{"The manager is asked, the owner is told; not charged.", "请主管处理并通知店主；未扣款。"}),
 		nested("hallucination", "hallucination", false, Words{"Contradiction", "自相矛盾"}, Words{"The explanation cites an amount, a currency or a rule that was not in the request.", "解释引用了请求中不存在的金额、币种或规则。"},
-			Words{"The explanation is not believed: the other way of paying is tried once under the same order.", "不采信该解释：同一订单改走备用通道一次。"}),
+			Words{"The explanation is not believed: the sale goes the other way once, under a number and key of its own; a scanned customer shows a fresh code. Not charged twice.", "不采信该解释：改走备用通道一次，使用新的单号和幂等键；扫码顾客需出示新码。不会重复扣款。"}),
 		nested("unknown", "unknown", false, Words{"Not understood", "无法理解"}, Words{"The explanation says nothing.", "解释没有任何内容。"},
 			Words{"The sale is held and queried; no second charge, no false \"declined\".", "交易暂挂并查询；不重复扣款，不误报“被拒”。"}),
 		nested("charged", "unknown", true, Words{"Error although charged", "报错却已扣款"}, Words{"The payment is executed and answered with an error that says nothing.", "支付已执行，却返回含糊的错误。"},

@@ -20,7 +20,7 @@ func answerScenarios() []Scenario {
 		onPayment("answers", "bad_signature", Words{"Bad signature", "签名错误"}, Words{"Executed; a good answer whose signature does not verify.", "已执行；应答正确但签名无法验证。"}, findsOut()),
 		onPayment("answers", "system_error_after", Words{"500 although executed", "返回500却已执行"}, Words{"Executed, then 500 SYSTEM_ERROR.", "已执行，随后返回500系统错误。"}, findsOut()),
 		onPayment("answers", "rate_limited", Words{"429", "429 限流"}, Words{"Not accepted: too many requests.", "请求过多，未受理。"},
-			Words{"The till tries again later by itself or says so; not charged.", "收款机稍后自动重试或提示；未扣款。"}),
+			Words{"In doubt at first; a query then finds no payment. Not charged.", "先显示待核实，查询后确认没有支付；未扣款。"}),
 	}
 }
 
@@ -83,7 +83,7 @@ func networkScenarios() []Scenario {
 		onPayment("network", "slow_drip", Words{"A byte at a time", "逐字节应答"}, Words{"Executed; the answer comes a byte every 20 ms.", "已执行；应答每20毫秒一个字节。"}, findsOut()),
 		onPayment("network", "clock_skew", Words{"Provider's clock 10 min ahead", "服务商时钟快10分钟"}, Words{"Executed; the answer is signed with a time that cannot be.", "已执行；应答签名时间不合理。"}, findsOut()),
 		onPayment("network", "clock_refused", Words{"Till's clock refused", "拒绝本机时钟"}, Words{"401 SIGN_ERROR as for a wrong clock; nothing is executed.", "返回401签名错误（如时钟不准）；未执行。"},
-			Words{"The till says that its clock or keys are wrong; not charged.", "收款机提示时钟或密钥有误；未扣款。"}),
+			Words{"In doubt at first; a query then finds no payment. Not charged.", "先显示待核实，查询后确认没有支付；未扣款。"}),
 	}
 }
 
