@@ -16,13 +16,13 @@ SEEDS     ?= 2000
 
 # The go tool's patterns pass over a directory that begins with a dot.
 TOOLS  := ./.ci/check ./.ci/footprint
-UNITS   = $(shell go list ./... | grep -v '/daemon/e2e$$') $(TOOLS)
+UNITS   = $(shell go list ./... | grep -v -e '/daemon/e2e$$' -e '/store/powercut$$') $(TOOLS)
 E2E     = $(wildcard daemon/e2e)
 # The race detector needs a C compiler and a 64-bit machine.
 RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
-.PHONY: demo test test-gateways check bench seeds build cross test-arm fuzz help
+.PHONY: demo test test-gateways check bench seeds build cross test-arm crash-long fuzz help
 
 demo: build ## The whole till on this machine: simulated payments, models, scanner and customer
 	build/qrposd demo
@@ -32,6 +32,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 		$(if $(RACE),gcc:gcc /usr/include/stdlib.h:libc6-dev)
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
 	$(if $(E2E),go test -count=1 -timeout 6m ./daemon/e2e)
+	go test -count=1 -timeout 5m ./store/powercut
 
 check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
 	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
@@ -66,10 +67,13 @@ cross: ## Stripped static binaries for the boxes tills are made of, without the 
 	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -tags till -o build/qrposd-linux-armv6 ./daemon/qrposd
 	GOOS=linux GOARCH=amd64 $(BUILD) -tags till -o build/qrposd-linux-amd64 ./daemon/qrposd
 
+crash-long: ## Pulls the plug at 200,000 moments; some ten minutes
+	QRPOSD_POWERCUT=200000 go test -count=1 -timeout 60m -v ./store/powercut
+
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static
-	GOOS=linux GOARCH=arm GOARM=7 go test -exec qemu-arm-static -count=1 -timeout 15m ./rules/... ./store/... ./hw/scanner
-	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static -count=1 -timeout 15m ./rules/... ./store/... ./hw/scanner
+	GOOS=linux GOARCH=arm GOARM=7 go test -exec qemu-arm-static -count=1 -timeout 15m ./rules/... ./store ./store/ledger ./store/queue ./store/record ./hw/scanner
+	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static -count=1 -timeout 15m ./rules/... ./store ./store/ledger ./store/queue ./store/record ./hw/scanner
 
 # The version is pinned: its timeouts and guards are what the tests are about. It listens on
 # this machine only and is gone afterwards.

@@ -105,6 +105,8 @@ const (
 )
 
 // Attempt is one order at the provider. A sale has at most one open attempt.
+//
+// budget: what is known of an order is one part of the sale's record
 type Attempt struct {
 	OrderNo       string        `json:"order_no"`
 	Request       Request       `json:"request"`

@@ -1,0 +1,75 @@
+package sale
+
+// settle chooses among the targets of a transition by what is on record.
+func (s *Sale) settle(ev Event, allowed targets) State {
+	if len(allowed) == 1 {
+		return allowed[0]
+	}
+	switch ev.Kind {
+	case Assessed, Agreed, Approved:
+		return s.afterJudgement()
+	case LivenessFailed:
+		if s.Liveness.Failed < maxLiveness {
+			return AwaitingLiveness
+		}
+		return Declined
+	case OrderRefused:
+		if s.challenged() {
+			return AwaitingLiveness
+		}
+		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel {
+			return Judged
+		}
+		return Declined
+	case RefundDone, RefundFailed:
+		return s.afterRefund()
+	case Closed, TakenBack, Concluded:
+		switch a := s.Current(); {
+		case s.Cancel:
+			return Cancelled
+		case a.Refused && ev.Kind == Concluded && s.challenged():
+			return AwaitingLiveness
+		case s.Flow == Payer && (a.Failed || a.Refused || ev.Kind == Concluded):
+			return Declined
+		case s.Flow == Payer:
+			return Reversed
+		case s.State == Ordering:
+			return Declined
+		}
+		return Expired
+	}
+	return s.State
+}
+
+// afterJudgement is where a sale waits for what is still needed.
+func (s *Sale) afterJudgement() State {
+	switch j := s.Judgement; {
+	case j.Refused:
+		return Declined
+	case len(j.Needs) == 0:
+		return Judged
+	case j.Needs[0] == NeedConfirm:
+		return AwaitingConfirmation
+	case j.Needs[0] == NeedVerify:
+		return AwaitingLiveness
+	}
+	return AwaitingApproval
+}
+
+// afterRefund is where a sale rests when its refund has ended: by how much of
+// the current order's money is still with the shop.
+func (s *Sale) afterRefund() State {
+	gone := int64(0)
+	for i := range s.Refunds {
+		if r := &s.Refunds[i]; r.State == RefundPaid && r.OrderNo == s.Current().OrderNo {
+			gone += r.Amount.Minor
+		}
+	}
+	switch gone {
+	case 0:
+		return Paid
+	case s.Amount.Minor:
+		return Refunded
+	}
+	return PartRefunded
+}

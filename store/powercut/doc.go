@@ -1,0 +1,18 @@
+// Package powercut pulls the plug of a till at every write, and looks.
+//
+// Its tests put a file system of their own under the store's file, let a process
+// of its own sell there, and write down every write, every flush, every word that
+// the store gave and every request that left. From that log they make the states
+// that a power cut can leave: everything that was flushed, and of what was not any
+// part, in any order, torn at any sector. Each of them has to pass the check, to
+// hold every sale as it was acknowledged, and to lead to one charge when the till
+// goes on.
+//
+// The process is another one because bbolt maps its file: a page fault that only
+// this process could answer would stop the collector of both.
+//
+// Rejected: copies of the file between commits (they know nothing of order), hooks
+// in the store (they see what the store means to write, not what it writes), and a
+// block device under a real file system as the only witness: it is slower by far,
+// and needs rights that a builder seldom has.
+package powercut

@@ -1,0 +1,230 @@
+package powercut
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/money"
+	"qrposd/rules/sale"
+	"qrposd/store"
+)
+
+const (
+	storeName = "till.db"
+	sales     = 10 // a till sells, and then the next one does: a check costs what there is to check
+	asTill    = "QRPOSD_POWERCUT_DIR"
+	fault     = "QRPOSD_POWERCUT_FAULT"
+)
+
+// The bugs that are planted to see whether anybody notices.
+const (
+	noFlush = "no flush"       // the store does not wait for the disk
+	blind   = "no intent"      // a charge leaves before it is on record
+	lies    = "flushes no one" // the disk says that it has flushed and has not
+)
+
+// TestMain lets the test binary be the till whose plug is pulled.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(asTill); dir != "" {
+		if err := sell(dir, os.Getenv(fault)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// provider knows which orders were paid and which refunds were made.
+type provider struct {
+	paid    map[string]bool
+	refunds map[string]bool
+	double  []string         // orders that were charged by a second request
+	lose    func(n int) bool // whether the answer to the n-th charge is lost
+	sent    func(word, what string)
+	charges int
+}
+
+func newProvider() *provider {
+	return &provider{paid: map[string]bool{}, refunds: map[string]bool{}, lose: func(int) bool { return false }, sent: func(string, string) {}}
+}
+
+func (p *provider) do(s sale.Sale, step sale.Step) sale.Event {
+	ev := sale.Event{Kind: sale.Missing, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Amount: s.Amount, TransactionID: "42" + step.OrderNo}
+	switch step.Do {
+	case sale.Charge:
+		p.sent("sent", step.OrderNo)
+		if p.paid[step.OrderNo] {
+			p.double = append(p.double, step.OrderNo)
+		}
+		p.paid[step.OrderNo] = true
+		ev.Kind = sale.Received
+		if p.charges++; p.lose(p.charges) {
+			ev.Kind = sale.Unclear
+		}
+	case sale.Query, sale.Close, sale.Reverse:
+		if p.paid[step.OrderNo] {
+			ev.Kind = sale.Received
+		}
+	case sale.SendRefund:
+		p.sent("refunded", step.RefundNo)
+		p.refunds[step.RefundNo] = true
+		ev.Kind = sale.RefundDone
+	case sale.QueryRefund:
+		if p.refunds[step.RefundNo] {
+			ev.Kind = sale.RefundDone
+		}
+	}
+	return ev
+}
+
+// quick is the schedule of a till that nobody waits for.
+func quick() sale.Plan { return sale.DefaultPlan().Scale(1e6) }
+
+// drive takes a sale as far as it goes by itself.
+func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done func(sale.Sale)) (sale.Sale, error) {
+	watch := sale.Watch{}
+	for range 200 {
+		watch.Code = code
+		now := db.Now()
+		step := s.Next(now, watch, quick())
+		if step.Do == sale.Nothing || step.Do == sale.Conclude && s.State.Before() || step.Due.Sub(now.At) > time.Second {
+			return s, nil
+		}
+		time.Sleep(step.Due.Sub(now.At))
+		req := sale.NewRequest("POST", "/"+step.OrderNo+step.RefundNo, []byte(`{}`), sale.PayerCode{})
+		early := bug == blind && step.Do == sale.Charge
+		var ev sale.Event
+		if early {
+			ev = p.do(s, step)
+		}
+		if s.NeedsIntent(step) {
+			var err error
+			if s, err = db.Commit(context.Background(), s.ID, s.Intent(step, req, ""), sale.Once{}); err != nil {
+				return s, err
+			}
+			done(s)
+		}
+		switch {
+		case step.Do == sale.Conclude:
+			ev = s.Conclusion(step)
+		case !early:
+			ev = p.do(s, step)
+		}
+		code = code && step.Do != sale.Charge
+		watch.Note(step, ev, db.Now().At)
+		if s.Ephemeral(ev) {
+			continue
+		}
+		var err error
+		if s, err = db.Commit(context.Background(), s.ID, ev, sale.Once{}); err != nil {
+			return s, err
+		}
+		done(s)
+	}
+	return s, fmt.Errorf("%s does not end: %s", s.ID, s.State)
+}
+
+func open(path string) (*store.DB, error) {
+	return store.Open(path, store.Options{Till: "T1", Secret: []byte("merchant secret of a test"), Plan: quick()})
+}
+
+// sell is the life of the till whose plug is pulled: it tells every word that it
+// was given, and waits until the word is in the log.
+func sell(dir, bug string) error {
+	in := bufio.NewReader(os.Stdin)
+	say := func(word, what string) {
+		fmt.Println(word, what)
+		if _, err := in.ReadByte(); err != nil {
+			os.Exit(0) // nobody listens any more
+		}
+	}
+	db, err := open(filepath.Join(dir, storeName))
+	if err != nil {
+		return err
+	}
+	if bug == noFlush {
+		field := reflect.ValueOf(db).Elem().FieldByName("bolt")
+		bolt := *(**bbolt.DB)(unsafe.Pointer(field.UnsafeAddr()))
+		bolt.NoSync = true
+	}
+	p := newProvider()
+	p.lose = func(n int) bool { return n%4 == 0 }
+	p.sent = say
+	done := func(s sale.Sale) {
+		b, err := json.Marshal(s)
+		if err != nil {
+			panic(err)
+		}
+		say("done", string(b))
+	}
+	for i := range sales {
+		amount := money.Money{Minor: int64(100 + i), Currency: "CNY"}
+		s, _, err := db.Begin(context.Background(), sale.New{Flow: sale.Payer, Amount: amount, Description: "tea", Operator: "c1"}, fmt.Sprint("session", i), sale.Once{Key: fmt.Sprint("key", i)})
+		if err != nil {
+			return err
+		}
+		done(s)
+		if s, err = drive(db, s, p, true, bug, done); err != nil {
+			return err
+		}
+		if i%3 > 0 || s.State != sale.Paid {
+			continue
+		}
+		if s, err = db.Commit(context.Background(), s.ID, sale.Event{Kind: sale.RefundRequested, OrderNo: s.Current().OrderNo, Amount: s.Amount, By: "c1"}, sale.Once{}); err != nil {
+			return err
+		}
+		done(s)
+		if _, err = drive(db, s, p, false, bug, done); err != nil {
+			return err
+		}
+	}
+	return db.Close()
+}
+
+// logOf lets a till sell on a recorded disk and gives the log.
+func logOf(t *testing.T, bug string) []op {
+	t.Helper()
+	d, dir := mount(t, storeName)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	till := exec.Command(exe)
+	till.Env = append(os.Environ(), asTill+"="+dir, fault+"="+bug)
+	var stderr strings.Builder
+	till.Stderr = &stderr
+	out, err1 := till.StdoutPipe()
+	in, err2 := till.StdinPipe()
+	if err := errors.Join(err1, err2, till.Start()); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break
+		}
+		d.say(strings.TrimSuffix(line, "\n"))
+		if _, err := in.Write([]byte{'\n'}); err != nil {
+			break
+		}
+	}
+	if err := till.Wait(); err != nil {
+		t.Fatalf("the till: %v\n%s", err, stderr.String())
+	}
+	return d.log
+}
