@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -46,6 +47,9 @@ func trials(t *testing.T) (sales int, table bool) {
 // asserted whatever n is; durations are only printed.
 func TestSeeds(t *testing.T) {
 	sales, table := trials(t)
+	if table { // as many threads as the daemon has
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * runtime.NumCPU()))
+	}
 	size := func(few, many int) int {
 		if table {
 			return many
@@ -58,7 +62,7 @@ func TestSeeds(t *testing.T) {
 		run  func(*testing.T) []seed
 	}{
 		{"context", func(t *testing.T) []seed { return contextSeeds(t, size(100, 1500)) }},
-		{"charges", func(t *testing.T) []seed { return chargeSeeds(t, size(50, sales)) }},
+		{"charges", func(t *testing.T) []seed { return chargeSeeds(t, size(50, sales), !table) }},
 		{"disputes", func(t *testing.T) []seed { return disputeSeeds(t, size(20, 1000)) }},
 		{"deadline", func(t *testing.T) []seed { return deadlineSeeds(t, size(10, 400)) }},
 		{"rejections", func(t *testing.T) []seed { return rejectionSeeds(t, size(31, 1001), size(10, 200)) }},
