@@ -18,6 +18,7 @@ type Says struct {
 	Code     string `json:"code"`
 	Headline Text   `json:"headline" doc:"What is"`
 	Advice   Text   `json:"advice" doc:"What to do about it"`
+	Payer    Told   `json:"payer" doc:"What the customer is told, on a screen that others can see"`
 }
 
 // Reason is why a sale stands where it does.
@@ -49,7 +50,8 @@ var sayings = map[string][2]Text{
 	"cancelling":       {{"Cancelling", "正在取消"}, {"Nobody has seen a QR code, so nobody can have paid.", "二维码尚未出示，不会有人付款。"}},
 	"consent_payer":    {{"Ask the customer", "请征得顾客同意"}, {"The customer has to agree to the price first.", "请先让顾客确认价格。"}},
 	"consent_manager":  {{"A manager is needed", "需要主管批准"}, {"A manager has to agree before this sale can be charged.", "主管批准后方可收款。"}},
-	"liveness":         {{"Face check", "活体验证"}, {"The customer scans the code on the other screen and looks into the telephone. Nothing is charged before that.", "请顾客扫描客显上的二维码并按提示完成活体验证，通过前不会扣款。"}},
+	"liveness_coming":  {{"Face check", "活体验证"}, {"One moment: the check is being opened. Nothing is charged before it.", "请稍候，正在发起活体验证，通过前不会扣款。"}},
+	"liveness":         {{"Face check", "活体验证"}, {"The customer scans this code and looks into the telephone. Nothing is charged before that.", "请顾客扫描此二维码并看向手机完成活体验证，通过前不会扣款。"}},
 	"scan_wanted":      {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
 	"charging":         {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
 	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
@@ -76,7 +78,7 @@ var sayings = map[string][2]Text{
 // provider's word is worded as less.
 func says(s *sale.Sale) Says {
 	code := stage(s)
-	return Says{code, sayings[code][0], sayings[code][1]}
+	return Says{code, sayings[code][0], sayings[code][1], Told{payerSayings[code][0], payerSayings[code][1]}}
 }
 
 func stage(s *sale.Sale) string {
@@ -87,6 +89,9 @@ func stage(s *sale.Sale) string {
 	case sale.AwaitingApproval:
 		return "consent_manager"
 	case sale.AwaitingLiveness:
+		if s.Liveness == nil || s.Liveness.URL == "" {
+			return "liveness_coming"
+		}
 		return "liveness"
 	case sale.Opened, sale.Projected, sale.Judged:
 		if s.Flow == sale.Payer {
