@@ -29,7 +29,8 @@ const (
 //     the rate compared with; a surprise in the payer's favour counts GainWeight times;
 //  3. disputes with probability Floor + (Most - Floor) x (1 - exp(-max(0, x - Tolerance) / Scale)).
 //
-// Who sold does not enter: the model reads the request's fx block and the true rate. IgnoreConfirmation is the control in
+// A shop that agrees on a dear rate has fewer surprises, and the payer pays for that: whoever compares disputes has to put
+// Markup beside them. Who sold does not enter: the model reads the request's fx block and the true rate. IgnoreConfirmation is the control in
 // which a confirmed range means nothing to the payer either. Draws repeat with the seed and the order number.
 type AIDisputeModel struct {
 	SettlesAfterS      float64 `json:"settles_after_s"` // divided by TimeScale
@@ -71,8 +72,9 @@ type AIDisputes struct {
 
 // DisputeRate is disputes among statements.
 type DisputeRate struct {
-	Settled  int `json:"settled"`
-	Disputed int `json:"disputed"`
+	Settled  int     `json:"settled"`
+	Disputed int     `json:"disputed"`
+	Markup   float64 `json:"markup"` // sum of how far the agreed rates lay above the true ones, as shares of these
 }
 
 func newAIDisputes() AIDisputes {
@@ -160,6 +162,7 @@ func (w *WeChat) settleCrossings(now time.Time) {
 		x.Disputed = w.chance("dispute", no) < m.probability(x)
 		rate := c.ByBasis[x.Basis]
 		rate.Settled++
+		rate.Markup += x.Agreed/x.mid - 1
 		c.Settled++
 		if x.Disputed {
 			rate.Disputed++

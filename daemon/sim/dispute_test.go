@@ -98,17 +98,19 @@ func TestDisputesAreCountedPerOrder(t *testing.T) {
 		name, basis, rate, bias string
 		gone                    string // given back before the statement
 		settled, disputed       int
+		markup                  float64
 	}{
-		{"inside a confirmed range", basisRange, "7.1", "0.003", "", 1, 0},
-		{"beyond a confirmed range", basisRange, "7.1", "0.5", "", 1, 1},
-		{"the same surprise, not confirmed", basisRate, "7.1", "0.003", "", 1, 1},
-		{"no surprise, not confirmed", basisRate, "7.1", "0", "", 1, 0},
-		{"own rate, stale", basisOwn, "7.1", "0.003", "", 1, 1},
-		{"own rate, good", basisOwn, "7.1", "0", "", 1, 0},
-		{"no rate, bank takes more", basisNone, "", "0.003", "", 1, 1},
-		{"no rate, bank is fair", basisNone, "", "0", "", 1, 0},
-		{"reversed", basisOwn, "7.1", "0.5", "reverse", 0, 0},
-		{"refunded", basisOwn, "7.1", "0.5", "refund", 0, 0},
+		{"inside a confirmed range", basisRange, "7.1", "0.003", "", 1, 0, 0},
+		{"beyond a confirmed range", basisRange, "7.1", "0.5", "", 1, 1, 0},
+		{"the same surprise, not confirmed", basisRate, "7.1", "0.003", "", 1, 1, 0},
+		{"no surprise, not confirmed", basisRate, "7.1", "0", "", 1, 0, 0},
+		{"own rate, stale", basisOwn, "7.1", "0.003", "", 1, 1, 0},
+		{"own rate, good", basisOwn, "7.1", "0", "", 1, 0, 0},
+		{"own rate, dear", basisOwn, "14.2", "0.5", "", 1, 0, 1},
+		{"no rate, bank takes more", basisNone, "", "0.003", "", 1, 1, 0},
+		{"no rate, bank is fair", basisNone, "", "0", "", 1, 0, 0},
+		{"reversed", basisOwn, "7.1", "0.5", "reverse", 0, 0, 0},
+		{"refunded", basisOwn, "7.1", "0.5", "refund", 0, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAIShop(t)
@@ -131,7 +133,7 @@ func TestDisputesAreCountedPerOrder(t *testing.T) {
 			equal(t, "settled", d.Settled, c.settled)
 			equal(t, "disputed", d.Disputed, c.disputed)
 			equal(t, "of the order", d.Orders[no], c.disputed)
-			equal(t, "of the basis", d.ByBasis[c.basis], DisputeRate{c.settled, c.disputed})
+			equal(t, "of the basis", d.ByBasis[c.basis], DisputeRate{Settled: c.settled, Disputed: c.disputed, Markup: float64(c.settled) * c.markup})
 			equal(t, "again", s.w.WeChat.Report().AI.Disputes.Disputed, c.disputed)
 			w := s.w.WeChat.Wallet("payer-" + c.basis)
 			equal(t, "in the wallet", w.Crossings[no].Disputed, c.disputed == 1)

@@ -195,7 +195,7 @@
 //
 //	{requests: {op: n}, contexts_complete, contexts_incomplete, keys_verified, keys_opaque, replays, server_replays, shadow_charges,
 //	 payments, challenges, nested_errors, by_class: {class: n}, by_label: {label: n}, labels: {label: requests},
-//	 disputes: {payments, settled, disputed, by_basis: {range, rate, own, none: {settled, disputed}}, orders: {out_trade_no: n}}}
+//	 disputes: {payments, settled, disputed, by_basis: {range, rate, own, none: {settled, disputed, markup}}, orders: {out_trade_no: n}}}
 //
 // # Notifications
 //
