@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -47,6 +48,7 @@ type Config struct {
 // Till says which till this is and whose.
 type Till struct {
 	ID         string         `toml:"id"`          // 1 to 8 capitals and digits, unique among the merchant's tills
+	Shop       string         `toml:"shop"`        // what customers know the shop by, on their screen
 	Currency   money.Currency `toml:"currency"`    // what the page offers
 	SecretFile string         `toml:"secret_file"` // signs the idempotency keys; at least 16 bytes
 	// DeviceFiles are what this machine is known by, where the kernel knows no serial
@@ -209,6 +211,7 @@ func (c Config) Validate() error {
 		}
 	}
 	fault(!tillForm.MatchString(c.Till.ID), "till.id is %q; 1 to 8 capitals and digits, one for each till of the merchant", c.Till.ID)
+	fault(utf8.RuneCountInString(c.Till.Shop) > 40, "till.shop has more than 40 characters; it is one line of the customer's screen")
 	fault(c.Till.SecretFile == "", "till.secret_file is missing; a file of at least 16 random bytes, the same as at the API")
 	if _, err := money.Exponent(c.Till.Currency); err != nil {
 		errs = append(errs, fmt.Errorf("till.currency: %w", err))

@@ -77,6 +77,7 @@ func TestMistakes(t *testing.T) {
 		"no secret":                 {`secret_file = "secret"`, ``, "till.secret_file is missing"},
 		"an address for everybody":  {`[till]`, "[api]\nlisten = \"0.0.0.0:80\"\n[till]", "api.listen"},
 		"an unknown currency":       {`id = "T01"`, "id = \"T01\"\ncurrency = \"XXX\"", "till.currency"},
+		"a shop like a sentence":    {`[till]`, "[till]\nshop = \"" + strings.Repeat("街", 41) + "\"", "till.shop"},
 		"a hurry that is forbidden": {`[till]`, "[timing]\nreverse_earliest = \"1s\"\n[till]", "reverse_earliest"},
 		"a speed below one":         {`[till]`, "[timing]\nspeed = 0.5\n[till]", "timing.speed"},
 		"a hedge beyond reason":     {`[till]`, "[rules]\nhedge_rate = 2.0\n[till]", "rules.hedge_rate"},

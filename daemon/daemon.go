@@ -123,7 +123,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge}, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge}, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}

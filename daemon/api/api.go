@@ -152,6 +152,7 @@ type Event struct {
 // Status is what the till says about itself.
 type Status struct {
 	Till     string         `json:"till"`
+	Shop     string         `json:"shop,omitempty" doc:"What customers know the shop by"`
 	Version  string         `json:"version"`
 	Currency money.Currency `json:"currency" doc:"What this till usually takes"`
 	Decimals int            `json:"decimals" doc:"Decimals of that currency"`

@@ -130,7 +130,7 @@ func (s *simulation) equip(speed float64) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A till of the simulator at %s/sim/. Not for a shop.", s.url)
-	line("[till]\nid = \"T01\"\nsecret_file = %q\ndevice_files = [%q]", secret, device)
+	line("[till]\nid = \"T01\"\nshop = \"Corner Café 街角咖啡\"\nsecret_file = %q\ndevice_files = [%q]", secret, device)
 	line("[api]\nlisten = \"127.0.0.1:0\"")
 	line("[store]\npath = \"till.db\"")
 	line("[scanner]\npath = %q", filepath.Join(s.dir, "scanner"))

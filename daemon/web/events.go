@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	maxStreams = 32               // far above the pages and programs of one till
-	batch      = 100              // entries read and sent at a time
-	heartbeat  = 15 * time.Second // a comment, so that both ends notice a dead peer
-	healthTick = time.Second      // how often a stream looks at the till's health
+	maxStreams = 32              // far above the pages and programs of one till
+	batch      = 100             // entries read and sent at a time
+	heartbeat  = 5 * time.Second // so that both ends notice a dead peer, the page too
+	healthTick = time.Second     // how often a stream looks at the till's health
 )
 
 type eventsInput struct {
@@ -104,7 +104,7 @@ func (st *stream) run(ctx context.Context) error {
 		case <-tick.C:
 			st.noteHealth(false)
 		case <-beat.C:
-			st.buf.WriteString(": still here\n\n")
+			st.buf.WriteString("event: beat\ndata: {}\n\n") // a script is not told of comments
 		case <-st.closed:
 			return nil
 		case <-ctx.Done():

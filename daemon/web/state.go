@@ -50,7 +50,7 @@ func (s *Server) stateRoutes(r *router) {
 	stream := r.op(http.MethodGet, "/v1/events", "followEvents", "Follow what happens, as server-sent events", codes{
 		http.StatusConflict: {"events_ahead"}, http.StatusUnprocessableEntity: {"request_invalid"}, http.StatusServiceUnavailable: {"too_many_streams"},
 	})
-	stream.Description = "An event \"sale\" is an entry of the journal with its number as the id; \"health\" has a Status, \"notice\" what the cashier should see now; both have no id. " +
+	stream.Description = "An event \"sale\" is an entry of the journal with its number as the id; \"health\" has a Status, \"notice\" what the cashier should see now, \"beat\" comes every 5 s for whoever must notice a silence; these have no id. " +
 		"A stream resumed with Last-Event-ID, or begun with after=, misses nothing, over a restart of the till too."
 	stream.Parameters = []*huma.Param{{
 		Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "The last number seen; it goes before after=",
@@ -128,7 +128,7 @@ func (s *Server) status(ctx context.Context, _ *struct{}) (*statusOutput, error)
 func (s *Server) state(h api.Health, seq uint64) api.Status {
 	decimals, _ := money.Exponent(s.Currency) // New has checked it
 	return api.Status{
-		Till: s.Name, Version: s.Version, Currency: s.Currency, Decimals: decimals, Time: time.Now(), Seq: seq, Health: h, Notices: h.Notices(),
+		Till: s.Name, Shop: s.Shop, Version: s.Version, Currency: s.Currency, Decimals: decimals, Time: time.Now(), Seq: seq, Health: h, Notices: h.Notices(),
 	}
 }
 

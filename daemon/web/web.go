@@ -76,6 +76,7 @@ type Options struct {
 	Rung     func(key string, items []Item)
 	Log      *slog.Logger
 	Name     string         // which till this is
+	Shop     string         // what customers know the shop by; may be empty
 	Version  string         // of the daemon
 	Currency money.Currency // what the cashier's keypad types
 }
