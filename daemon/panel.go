@@ -134,16 +134,26 @@ func (p *panel) call(ctx context.Context, s seat, req llm.Request, done func(err
 		h.opinion, err = llm.Decode(req, a)
 	}
 	h.err = err
+	verdict := seatError(err)
+	if errors.Is(verdict, errSeatNeutral) && time.Since(began) >= 2*panelHedge {
+		var f *llm.Failure
+		if errors.As(err, &f) && f.Class == llm.Neutral {
+			verdict = errSeatFailed // it lost by far: a dead favourite would cost every question its hedge
+		}
+	}
+	done(verdict)
+	return h
+}
+
+// seatError is what a breaker hears of an error: a race that was over, and a
+// question that a model will not have, say nothing about its health.
+func seatError(err error) error {
 	var f *llm.Failure
 	switch {
 	case err == nil:
-		done(nil)
-	case errors.As(err, &f) && f.Class == llm.Neutral && time.Since(began) >= 2*panelHedge:
-		done(errSeatFailed) // it lost by far: a dead favourite would cost every question its hedge
+		return nil
 	case errors.As(err, &f) && (f.Class == llm.Neutral || f.Class == llm.Policy || f.Class == llm.Caller):
-		done(errSeatNeutral) // a race that was over, or a question that it will not have
-	default:
-		done(errSeatFailed)
+		return errSeatNeutral
 	}
-	return h
+	return errSeatFailed
 }

@@ -60,8 +60,9 @@ func openGateway(cfg Config, api *wechat.Client, models *llm.Client, m *sessions
 	}
 	return aipay.Open(cfg.AIPay, api, aipay.Options{
 		AppID: cfg.WeChat.AppID, MchID: cfg.WeChat.MchID, Device: device, QRLife: time.Duration(cfg.Plan().QRLife), Log: log,
-		Monitor: monitor(newPanel(models, llm.Classification, cfg.Rules.Mainland, log)),
-		Rung:    m.told,
+		Monitor:  monitor(newPanel(models, llm.Classification, cfg.Rules.Mainland, log)),
+		Embedder: newEmbedder(newPanel(models, llm.Embedding, cfg.Rules.Mainland, log)),
+		Rung:     m.told,
 		Intent: func(s sale.Sale) aipay.Intent {
 			v := m.intent(m.intents, s)
 			return aipay.Intent{Classifier: v.Version, Label: v.Label, Confidence: float64(v.Confidence) / 100}

@@ -16,6 +16,7 @@ type Options struct {
 	Device       string                 // fingerprint hash of this machine
 	Intent       func(sale.Sale) Intent // what the merchant's classifier takes a sale for
 	Monitor      Monitor                // who is asked what an unclear refusal means
+	Embedder     Embedder               // who embeds sessions; nil is the till itself
 	Rung         func(sale.ID) Rung     // what was seen of how a sale was rung up; nil is nothing
 	QRLife       time.Duration          // how long a QR code can be paid
 	Log          *slog.Logger
@@ -57,7 +58,7 @@ func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale
 	if err != nil || !creates || s.Rerouted && c.conf.Fallback == Plain {
 		return plain, err
 	}
-	ctx, err := NewContext(session(s, c.rung(s.ID), time.Now()), c.opts.Device, c.intent(s))
+	ctx, err := c.context(s)
 	if err != nil {
 		return sale.Request{}, err
 	}

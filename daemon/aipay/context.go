@@ -105,6 +105,11 @@ type contextField struct {
 // fingerprint (64 hexadecimal digits) and the classifier's verdict. It refuses
 // what is not complete and names all that is missing.
 func NewContext(s Session, device string, intent Intent) (Context, error) {
+	return newContext(s, device, intent, embedded{})
+}
+
+// newContext takes the vectors of e, or makes them here where it has none.
+func newContext(s Session, device string, intent Intent, e embedded) (Context, error) {
 	var f faults
 	s.check(&f)
 	f.unless(hashForm.MatchString(device), "device: the SHA-256 of the fingerprint, 64 hexadecimal digits")
@@ -112,16 +117,16 @@ func NewContext(s Session, device string, intent Intent) (Context, error) {
 	if err := f.err("context"); err != nil {
 		return Context{}, err
 	}
+	if e.model == "" {
+		e = here(s)
+	}
 	var wire contextField
-	before, vectors := s.Started, make([]vector, len(s.Interactions))
 	for i, in := range s.Interactions {
-		vectors[i] = s.embed(i, in.At.Sub(before))
-		before = in.At
 		wire.Interactions = append(wire.Interactions, interactionField{
-			in.Kind, stamp(in.At), embeddingField{Model, dim, vectors[i].floats()},
+			in.Kind, stamp(in.At), embeddingField{e.model, dim, e.vectors[i].floats()},
 		})
 	}
-	hash := sum(vectors).hash()
+	hash := sum(e.vectors).hash()
 	wire.Session.ID, wire.Session.Hash, wire.Session.At = s.ID, hash, stamp(s.Started)
 	wire.Device.Hash = device
 	wire.Intent.Classifier, wire.Intent.Label, wire.Intent.Confidence = intent.Classifier, intent.Label, intent.Confidence

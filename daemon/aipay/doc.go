@@ -14,6 +14,9 @@
 // What comes in of a payer's face stays in a [Vector], which can be compared and
 // cannot be read, and of which a keyed digest is the only trace.
 //
+// A model elsewhere may embed a session in the till's place: all of it or nothing,
+// in numbers that are rounded here, so that whoever has the wire finds the hash.
+//
 // Nothing in the pure parts has a clock or a network: the same facts make the
 // same bytes, which are on disk before the first of them is sent.
 //

@@ -74,22 +74,31 @@ type vector [dim]int64
 // clock was set back, which is a fact like any other.
 func (s Session) embed(i int, gap time.Duration) vector {
 	var counts vector
-	at := s.Interactions[i]
-	counts.add("kind", string(at.Kind))
-	counts.add("ordinal", strconv.Itoa(i))
-	counts.add("gap", gapBucket(gap))
-	counts.add("hour", strconv.Itoa(at.At.UTC().Hour()/4))
-	counts.add("amount", strconv.Itoa(len(strconv.FormatInt(s.Amount.Minor, 10))))
-	counts.add("flow", string(s.Flow))
-	if at.Kind == Product {
-		counts.add("category", at.Article.Category)
-		counts.add("price", strconv.Itoa(len(strconv.FormatInt(at.Article.Price, 10))))
+	for _, f := range s.features(i, gap) {
+		counts.add(f.name, f.value)
 	}
 	for n := range parts {
 		counts.add("session."+strconv.Itoa(n), s.ID)
 	}
 	return counts.normal()
 }
+
+type feature struct{ name, value string }
+
+// features are what is told of the i-th interaction, the session's identifier apart.
+func (s Session) features(i int, gap time.Duration) []feature {
+	at := s.Interactions[i]
+	list := []feature{
+		{"kind", string(at.Kind)}, {"ordinal", strconv.Itoa(i)}, {"gap", gapBucket(gap)}, {"hour", strconv.Itoa(at.At.UTC().Hour() / 4)},
+		{"amount", digits(s.Amount.Minor)}, {"flow", string(s.Flow)},
+	}
+	if at.Kind == Product {
+		list = append(list, feature{"category", at.Article.Category}, feature{"price", digits(at.Article.Price)})
+	}
+	return list
+}
+
+func digits(minor int64) string { return strconv.Itoa(len(strconv.FormatInt(minor, 10))) }
 
 func (v *vector) add(name, value string) {
 	sum := sha256.Sum256([]byte(name + "=" + value))

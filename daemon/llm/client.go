@@ -153,7 +153,8 @@ func (c *Client) ask(ctx context.Context, to Choice, r Request) (Answer, *Failur
 		return Answer{}, failed(Caller, codeRegion)
 	}
 	began := time.Now()
-	first, body, f := c.send(ctx, e, to.Model, r)
+	path, question := e.question(to.Model, r)
+	first, body, f := c.send(ctx, e, path, question)
 	if f != nil {
 		return Answer{}, f
 	}
@@ -183,10 +184,10 @@ func checkReply(r reply) *Failure {
 }
 
 // send makes the call. Only a 200 gets past it, and even that proves nothing yet.
-func (c *Client) send(ctx context.Context, e *endpoint, model string, r Request) (first time.Time, body []byte, f *Failure) {
+func (c *Client) send(ctx context.Context, e *endpoint, path string, question []byte) (first time.Time, body []byte, f *Failure) {
 	var at atomic.Pointer[time.Time]
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() { now := time.Now(); at.Store(&now) }})
-	req, err := e.request(ctx, model, r)
+	req, err := e.request(ctx, path, question)
 	if err != nil {
 		return first, nil, failed(Caller, codeRequest)
 	}
@@ -215,9 +216,13 @@ func (c *Client) send(ctx context.Context, e *endpoint, model string, r Request)
 	return first, body, nil
 }
 
-func (e *endpoint) request(ctx context.Context, model string, r Request) (*http.Request, error) {
-	to := e.BaseURL + strings.ReplaceAll(e.Path, "{model}", url.PathEscape(model))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(e.dialect.body(e, model, r)))
+// question is where and what a model is asked.
+func (e *endpoint) question(model string, r Request) (path string, body []byte) {
+	return strings.ReplaceAll(e.Path, "{model}", url.PathEscape(model)), e.dialect.body(e, model, r)
+}
+
+func (e *endpoint) request(ctx context.Context, path string, question []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.BaseURL+path, bytes.NewReader(question))
 	if err != nil {
 		return nil, err
 	}

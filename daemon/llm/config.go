@@ -34,6 +34,7 @@ const (
 	Intent         Task = "intent"         // what it is bought for
 	Validation     Task = "validation"     // whether a decision should stand
 	Classification Task = "classification" // whose fault an error of the payment API is
+	Embedding      Task = "embedding"      // how a sale was rung up, as a vector
 )
 
 // Tasks name who is asked, in the order of preference.
@@ -43,6 +44,7 @@ type Tasks struct {
 	Intent         []Choice `toml:"intent"`
 	Validation     []Choice `toml:"validation"`
 	Classification []Choice `toml:"classification"`
+	Embedding      []Choice `toml:"embedding"`
 }
 
 // Choice is one model at one provider.
@@ -64,6 +66,8 @@ func (t Tasks) For(task Task) []Choice {
 		return t.Validation
 	case Classification:
 		return t.Classification
+	case Embedding:
+		return t.Embedding
 	}
 	return nil
 }
@@ -150,7 +154,7 @@ func (m Models) Validate() error {
 		known[p.Name] = true
 		errs = append(errs, p.Validate())
 	}
-	for _, task := range []Task{Reasoning, Pricing, Intent, Validation, Classification} {
+	for _, task := range []Task{Reasoning, Pricing, Intent, Validation, Classification, Embedding} {
 		for i, c := range m.Tasks.For(task) {
 			fault(!known[c.Provider], "tasks.%s[%d] names the provider %.40q, which is not configured", task, i, c.Provider)
 			fault(!modelForm.MatchString(c.Model), "tasks.%s[%d]: %.80q is not the name of a model", task, i, c.Model)

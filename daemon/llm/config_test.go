@@ -33,7 +33,8 @@ func TestPresetRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := e.request(t.Context(), "vendor/model-1", testRequest(t))
+		path, question := e.question("vendor/model-1", testRequest(t))
+		req, err := e.request(t.Context(), path, question)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -87,6 +87,8 @@ const (
 	codeGuardrail = "guardrail"
 	codeForm      = "wrong_form"
 	codeUnsent    = "cites_unsent"
+
+	codeDimensions = "other_dimensions"
 )
 
 // lost is the failure of a call that broke on the way. A context that was cancelled
