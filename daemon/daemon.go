@@ -52,11 +52,12 @@ type Options struct {
 	Faults  Faults                                       // the zero value in every product
 }
 
-// Faults are the places where a test pulls the plug.
+// Faults are the places where a test pulls the plug, or sets the clock.
 type Faults struct {
 	Store   func(op string) error
 	Wire    func(point string)
 	Journal func(checkout.Journal) checkout.Journal
+	Clock   store.Clock
 }
 
 // Daemon is a till.
@@ -156,7 +157,7 @@ func (d *Daemon) openStore(ctx context.Context, secret []byte, device string) (e
 	}
 	d.store, err = store.Open(path, store.Options{
 		Till: d.cfg.Till.ID, Secret: secret, Device: device, Adopt: d.o.Adopt, Plan: d.cfg.Plan(), MaxSize: d.cfg.Store.MaxMB << 20, Reserve: d.cfg.Store.ReserveMB << 20,
-		Hook: d.o.Faults.Store, Log: d.o.Log,
+		Hook: d.o.Faults.Store, Clock: d.o.Faults.Clock, Log: d.o.Log,
 	})
 	return err
 }
