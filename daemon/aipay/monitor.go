@@ -54,7 +54,7 @@ func (c *Client) read(ctx context.Context, text string, sent explain.Sent) (expl
 		if a.err != nil {
 			return f, fmt.Sprintf("%s; no model answered (%v) in %d ms", byTill, a.err, ms)
 		}
-		said := fmt.Sprintf("%s says %s, %d of 10, in %d ms", a.by, a.o.Cause, a.o.Level, ms)
+		said := fmt.Sprintf("%s as %s, %d of 10, in %d ms", a.by, a.o.Cause, a.o.Level, ms)
 		if heeded, ok := f.Heed(a.o); ok {
 			return heeded, said
 		}

@@ -52,10 +52,10 @@ func TestMonitorReadsWhatTheTableDoesNot(t *testing.T) {
 		kind        sale.Kind
 		why, by     string
 	}{
-		"the payer":            {says(explain.User, 9), unlike, "pre_authorization", sale.ChargeRefused, "ai_payer", "near/small-1 says user, 9 of 10"},
-		"a policy":             {says(explain.Policy, 8), unlike, "pre_authorization", sale.ChargeRefused, "ai_policy", "near/small-1 says policy"},
-		"an invention":         {says(explain.Hallucination, 8), unlike, "pre_authorization", sale.ChargeRefused, "ai_nonsense", "near/small-1 says hallucination"},
-		"a guess":              {says(explain.User, 3), unlike, "pre_authorization", sale.Unclear, "ai_unclear", "not heeded: near/small-1 says user, 3"},
+		"the payer":            {says(explain.User, 9), unlike, "pre_authorization", sale.ChargeRefused, "ai_payer", "near/small-1 as user, 9 of 10"},
+		"a policy":             {says(explain.Policy, 8), unlike, "pre_authorization", sale.ChargeRefused, "ai_policy", "near/small-1 as policy"},
+		"an invention":         {says(explain.Hallucination, 8), unlike, "pre_authorization", sale.ChargeRefused, "ai_nonsense", "near/small-1 as hallucination"},
+		"a guess":              {says(explain.User, 3), unlike, "pre_authorization", sale.Unclear, "ai_unclear", "not heeded: near/small-1 as user, 3"},
 		"unknown":              {says(explain.Unknown, 10), unlike, "pre_authorization", sale.Unclear, "ai_unclear", "not heeded"},
 		"no cause of the enum": {says(explain.Cause(9), 10), unlike, "pre_authorization", sale.Unclear, "ai_unclear", "not heeded"},
 		"it fails": {func(context.Context, []string) (explain.Opinion, string, error) {
