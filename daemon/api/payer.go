@@ -32,6 +32,7 @@ var payerSayings = map[string][2]Text{
 	"liveness":         {{"Please show that it is you", "请完成活体验证"}, {"Scan this code with your telephone and look into its camera. Nothing is charged before that.", "请用手机扫描此码，并看向手机摄像头。验证通过前不会扣款。"}},
 	"scan_wanted":      {{"Please show your payment code", "请出示付款码"}, {"Open it in WeChat and hold it to the scanner.", "请打开微信付款码，对准扫码器。"}},
 	"charging":         {{"Please wait", "请稍候"}, {doNotPay + "Your telephone may ask you to confirm.", doNotPayZh + "请留意手机提示并确认。"}},
+	"payer_confirming": {{"Please confirm on your telephone", "请在手机上确认"}, {doNotPay + "WeChat asks you for your password.", doNotPayZh + "请在手机上输入密码。"}},
 	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {doNotPay + "We are asking WeChat Pay. Your telephone may ask you to confirm.", doNotPayZh + "正在向微信支付查询，请留意手机提示并确认。"}},
 	"in_doubt_cancel":  {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {doNotPay + "Please confirm nothing on your telephone; we are asking WeChat Pay.", doNotPayZh + "请不要在手机上确认，正在向微信支付查询。"}},
 	"reversing":        {{"Taking the payment back", "正在撤销付款"}, {doNotPay + "If money was taken, it goes back to you.", doNotPayZh + "如已扣款，将退还给您。"}},

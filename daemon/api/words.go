@@ -55,6 +55,7 @@ var sayings = map[string][2]Text{
 	"scan_wanted":      {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
 	"charging":         {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
 	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
+	"payer_confirming": {{"The customer is confirming", "顾客正在手机上确认"}, {"The customer enters the password on the telephone. Do not charge again; the till asks WeChat Pay.", "请顾客在手机上输入密码。请勿重复收款，正在向微信支付查询。"}},
 	"in_doubt_cancel":  {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {"Do not charge again. We take the charge back unless the customer has paid by then.", "请勿重复收款。若届时顾客仍未付款，将撤销这笔收款。"}},
 	"reversing":        {{"Taking the charge back", "正在撤销收款"}, {"Do not charge again until this is done. If money was taken, it goes back to the customer.", "完成前请勿重复收款。如已扣款，将退还顾客。"}},
 	"paid":             {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
@@ -113,6 +114,9 @@ func stage(s *sale.Sale) string {
 	case sale.InDoubt:
 		if s.Cancel {
 			return "in_doubt_cancel"
+		}
+		if s.Why != nil && s.Why.Code == "payer_confirming" {
+			return "payer_confirming"
 		}
 		return "in_doubt"
 	case sale.Paid, sale.PartRefunded:
