@@ -55,6 +55,8 @@ type NewScan struct {
 
 // Sale is a sale as its cashier sees it. It carries no request and no payer's
 // code.
+//
+// budget: what a cashier sees of a sale is one answer
 type Sale struct {
 	ID          sale.ID    `json:"id"`
 	Flow        sale.Flow  `json:"flow" enum:"merchant,payer"`
@@ -67,6 +69,7 @@ type Sale struct {
 	Reason      *Reason    `json:"reason,omitempty"`
 	SecondsLeft *int       `json:"seconds_left,omitempty" doc:"How long the present state lasts by itself"`
 	QR          *QR        `json:"qr,omitempty" doc:"The code to show, while there is one"`
+	Liveness    *Liveness  `json:"liveness,omitempty" doc:"The check to show, while one is open"`
 	Can         Can        `json:"can"`
 	History     History    `json:"history"`
 	Begun       time.Time  `json:"begun"`

@@ -90,7 +90,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	slices.Sort(ids)
-	want := []string{"cancelSale", "followEvents", "getQRCodePNG", "getQRCodeSVG", "getSale", "getStatus", "listSales", "live", "makeBackup", "openSale", "ready", "refundSale", "scanCode"}
+	want := []string{"cancelSale", "followEvents", "getLivenessSVG", "getQRCodePNG", "getQRCodeSVG", "getSale", "getStatus", "listSales", "live", "makeBackup", "openSale", "ready", "refundSale", "scanCode"}
 	if !slices.Equal(ids, want) || doc.OpenAPI != "3.1.0" {
 		t.Errorf("operations %v of OpenAPI %s, want %v", ids, doc.OpenAPI, want)
 	}

@@ -43,6 +43,9 @@ func (s *Server) stateRoutes(r *router) {
 	svg := r.op(http.MethodGet, "/v1/sales/{id}/qr.svg", "getQRCodeSVG", "The QR code to show, as SVG", noCode)
 	svg.Responses["200"] = content("image/svg+xml")
 	huma.Register(r, svg, s.svg)
+	check := r.op(http.MethodGet, "/v1/sales/{id}/liveness.svg", "getLivenessSVG", "The QR code of the check that the customer has to pass, as SVG", noCode)
+	check.Responses["200"] = content("image/svg+xml")
+	huma.Register(r, check, s.livenessSVG)
 	png := r.op(http.MethodGet, "/v1/sales/{id}/qr.png", "getQRCodePNG", "The QR code to show, as PNG", noCode)
 	png.Responses["200"] = content("image/png")
 	huma.Register(r, png, s.png)
@@ -82,11 +85,16 @@ func content(mediaType string) *huma.Response {
 
 // code is the QR symbol of a sale, while it is to be shown.
 func (s *Server) code(ctx context.Context, id sale.ID) (*qr.Code, error) {
+	return s.drawn(ctx, id, api.CodeShown)
+}
+
+// drawn is the QR symbol of what a sale shows.
+func (s *Server) drawn(ctx context.Context, id sale.ID, shown func(sale.Sale) (string, bool)) (*qr.Code, error) {
 	v, err := s.Book.Sale(id)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	text, ok := api.CodeShown(v)
+	text, ok := shown(v)
 	if !ok {
 		return nil, api.NewProblem(http.StatusConflict, "qr_none", "this sale has no QR code to show now", "look at the sale: it says what it waits for")
 	}
@@ -99,6 +107,14 @@ func (s *Server) code(ctx context.Context, id sale.ID) (*qr.Code, error) {
 
 func (s *Server) svg(ctx context.Context, in *struct{ ByID }) (*pictureOutput, error) {
 	symbol, err := s.code(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &pictureOutput{"image/svg+xml", symbol.SVG("QR")}, nil
+}
+
+func (s *Server) livenessSVG(ctx context.Context, in *struct{ ByID }) (*pictureOutput, error) {
+	symbol, err := s.drawn(ctx, in.ID, api.LivenessShown)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ type Liveness struct {
 // Good says that the next attempt can go out with it. No check at all is good.
 func (l *Liveness) Good() bool { return l == nil || l.Passed > 0 && !l.Spent }
 
+// Left is how often the payer may still try, this time included.
+func (l *Liveness) Left() int { return max(0, maxLiveness-l.Failed) }
+
 // fits says whether ev can be about the check that the sale waits for.
 func (l *Liveness) fits(ev Event) bool {
 	return ev.Liveness != nil && ev.Liveness.OrderNo != "" && ev.Liveness.Session != "" && (l == nil || l.Session == "" || l.Session == ev.Liveness.Session)
