@@ -32,7 +32,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 		$(if $(RACE),gcc:gcc /usr/include/stdlib.h:libc6-dev)
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
 	$(if $(E2E),go test -count=1 -timeout 6m ./daemon/e2e)
-	go test -count=1 -timeout 5m ./store/powercut
+	go test -count=1 -timeout 5m -v ./store/powercut
 
 check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
 	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
@@ -67,7 +67,7 @@ cross: ## Stripped static binaries for the boxes tills are made of, without the 
 	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -tags till -o build/qrposd-linux-armv6 ./daemon/qrposd
 	GOOS=linux GOARCH=amd64 $(BUILD) -tags till -o build/qrposd-linux-amd64 ./daemon/qrposd
 
-crash-long: ## Pulls the plug at 200,000 moments; some ten minutes
+crash-long: ## Pulls the plug at 200,000 moments of the file and 5,000 of an ext4 under it
 	QRPOSD_POWERCUT=200000 go test -count=1 -timeout 60m -v ./store/powercut
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator

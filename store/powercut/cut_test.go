@@ -137,11 +137,16 @@ func (f *found) hear(text string) {
 	}
 }
 
-// look says what is wrong with a state, or nil.
+// look says what is wrong with a state whose image is the store's file, or nil.
 func (f *found) look(path string) error {
 	if err := os.WriteFile(path, f.image, 0o600); err != nil {
 		return err
 	}
+	return f.check(path)
+}
+
+// check says what is wrong with a store that a power cut left.
+func (f *found) check(path string) error {
 	report, err := store.CheckFile(path)
 	if err = errors.Join(err, report.Err()); err != nil {
 		return fmt.Errorf("check: %w", err)
@@ -247,7 +252,7 @@ func (f *found) goOn(path string) error {
 }
 
 // judge looks at every state that a log can leave.
-func judge(t *testing.T, log []op, each, lag int) (states, bad int, first error) {
+func judge(t *testing.T, log []op, each, lag int, look func(*found, string) error) (states, bad int, first error) {
 	t.Helper()
 	seed := uint64(20260102)
 	work := make(chan found, 16)
@@ -264,7 +269,7 @@ func judge(t *testing.T, log []op, each, lag int) (states, bad int, first error)
 			path := filepath.Join(dir, fmt.Sprint(i))
 			for f := range work {
 				looked.Add(1)
-				if err := f.look(path); err != nil {
+				if err := look(&f, path); err != nil {
 					wrong.Add(1)
 					once.Do(func() { first = err })
 				}
@@ -283,7 +288,7 @@ func TestPowerCut(t *testing.T) {
 	states, lines := 0, 0
 	for states < least() {
 		log := logOf(t, "")
-		n, bad, first := judge(t, log, 40, 0)
+		n, bad, first := judge(t, log, 40, 0, (*found).look)
 		if bad > 0 {
 			t.Fatalf("%d of %d states are bad; the first: %v", bad, n, first)
 		}
@@ -299,7 +304,7 @@ func TestPowerCutIsNoticed(t *testing.T) {
 		lag int
 	}{{noFlush, 0}, {blind, 0}, {lies, 4}} {
 		t.Run(c.bug, func(t *testing.T) {
-			states, bad, first := judge(t, logOf(t, c.bug), 3, c.lag)
+			states, bad, first := judge(t, logOf(t, c.bug), 3, c.lag, (*found).look)
 			if bad*10 <= states {
 				t.Errorf("%d of %d states are bad: this test would not notice", bad, states)
 			}

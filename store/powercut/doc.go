@@ -11,8 +11,10 @@
 // The process is another one because bbolt maps its file: a page fault that only
 // this process could answer would stop the collector of both.
 //
+// The same is done under a real ext4 on a loop device, where what is cut are the
+// file system's own writes: as root only, and said where it cannot be.
+//
 // Rejected: copies of the file between commits (they know nothing of order), hooks
-// in the store (they see what the store means to write, not what it writes), and a
-// block device under a real file system as the only witness: it is slower by far,
-// and needs rights that a builder seldom has.
+// in the store (they see what the store means to write, not what it writes), and
+// the real file system as the only witness: it is slower by far.
 package powercut

@@ -12,3 +12,6 @@ func least() int {
 	}
 	return 10_000
 }
+
+// leastExt4 is the same for a whole file system.
+func leastExt4() int { return max(200, least()/40) }

@@ -199,6 +199,13 @@ func sell(dir, bug string) error {
 func logOf(t *testing.T, bug string) []op {
 	t.Helper()
 	d, dir := mount(t, storeName)
+	sellAt(t, d, dir, bug)
+	return d.log
+}
+
+// sellAt lets a till sell in a directory and puts its words into a disk's log.
+func sellAt(t *testing.T, d *disk, dir, bug string) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -226,5 +233,4 @@ func logOf(t *testing.T, bug string) []op {
 	if err := till.Wait(); err != nil {
 		t.Fatalf("the till: %v\n%s", err, stderr.String())
 	}
-	return d.log
 }
