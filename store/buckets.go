@@ -34,6 +34,9 @@ import (
 //
 //	path: tally
 //	maps: what u8, whose 8 bytes, currency 3 bytes, minute u32 -> count and sum
+//
+//	path: audit
+//	maps: epoch u32, what u8, .. -> what is kept of liveness checks, for a time
 var (
 	metaBucket  = []byte("meta")
 	saleBucket  = []byte("sale")
@@ -41,6 +44,7 @@ var (
 	onceBucket  = []byte("once")
 	codeBucket  = []byte("code")
 	tallyBucket = []byte("tally")
+	auditBucket = []byte("audit")
 
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")

@@ -23,6 +23,8 @@ type Violation struct {
 func (v Violation) String() string { return v.Where + ": " + v.What }
 
 // Report is what a check has seen of a file.
+//
+// budget: one line for each thing that is counted
 type Report struct {
 	Path       string
 	Identity   string
@@ -36,6 +38,9 @@ type Report struct {
 	Retired    int
 	Once       int
 	Codes      int
+	Epochs     int     // keys of liveness digests that are kept
+	Digests    int     // of liveness checks
+	Purges     []Purge // of them, so far
 	Head       string
 	Violations []Violation
 }
@@ -122,13 +127,13 @@ func (c *checker) all() error {
 	c.clock()
 	q := queue.Verify(c.tx, c.r.bad, c.job)
 	c.r.Jobs, c.r.Retired = q.Live, q.Retired
-	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies())
+	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits())
 }
 
 // buckets says whether the file has exactly those that it should.
 func (c *checker) buckets() bool {
 	want := append(ledger.Buckets(), queue.Buckets()...)
-	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket} {
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket} {
 		want = append(want, string(name))
 	}
 	whole := true

@@ -108,6 +108,9 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 	if err := spend(tx, after, ev, once); err != nil {
 		return err
 	}
+	if err := putAudit(tx, before, ev); err != nil {
+		return err
+	}
 	if err := count(tx, before, after, ev); err != nil {
 		return err
 	}

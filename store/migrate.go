@@ -18,6 +18,7 @@ const product = "qrposd"
 var migrations = []func(*bbolt.Tx) error{
 	layOut,
 	tallyTraffic,
+	makeAudits,
 }
 
 // tallyTraffic makes room for counting the traffic. What was sold before is not

@@ -3,9 +3,22 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"time"
 
 	"qrposd/store"
 )
+
+// audits says what is kept of liveness checks and every deletion of it.
+func audits(out io.Writer, r store.Report) {
+	if r.Epochs+r.Digests+len(r.Purges) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "liveness: %d digests under %d keys; %d deletions on record\n", r.Digests, r.Epochs, len(r.Purges))
+	for _, p := range r.Purges {
+		fmt.Fprintf(out, "  %s deleted %d digests, %d prints and the keys of %v (%s)\n", p.At.Format(time.RFC3339), p.Digests, p.Prints, p.Epochs, p.Policy)
+	}
+}
 
 // check verifies a store file: structure, checksums, chain, and every invariant
 // that a file can show.
@@ -30,6 +43,7 @@ func check(_ context.Context, c *call) error {
 	if !*quiet {
 		fmt.Fprintf(c.out, "%s is in order: %d sales, %d entries up to %.16s, %d postings, %d jobs (%d retired), %d keys, %d payer codes, %d bytes\n",
 			report.Path, report.Sales, report.Entries, report.Head, report.Postings, report.Jobs, report.Retired, report.Once, report.Codes, report.Bytes)
+		audits(c.out, report)
 	}
 	return nil
 }

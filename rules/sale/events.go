@@ -141,7 +141,7 @@ type Event struct {
 
 	Price    *Price    `json:"price,omitempty"`    // Priced
 	Liveness *Liveness `json:"liveness,omitempty"` // LivenessOpened; OrderRefused, ChargeRefused: the check that the provider wants first
-	Audit    string    `json:"-"`                  // LivenessPassed: the digest that is kept apart from every journal
+	Audit    *Audit    `json:"-"`                  // LivenessPassed, LivenessFailed: what is kept of it apart from every journal
 	Verdict  Verdict   `json:"verdict,omitempty"`  // Received, Reconciled
 
 	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended where it goes with it

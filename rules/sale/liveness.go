@@ -19,6 +19,15 @@ type Liveness struct {
 	Spent   bool          `json:"spent,omitempty"` // an attempt went out with it; one check serves one attempt
 }
 
+// Audit is what is kept of the vector that a check saw, for a time and apart from
+// every journal: a digest under a key of the session and the epoch, and a print
+// under one of the epoch alone, by which the same vector is known when it is told
+// again. Both are 64 hexadecimal digits, and nothing without the epoch's key.
+type Audit struct {
+	Epoch         uint32
+	Digest, Print string
+}
+
 // Good says that the next attempt can go out with it. No check at all is good.
 func (l *Liveness) Good() bool { return l == nil || l.Passed > 0 && !l.Spent }
 

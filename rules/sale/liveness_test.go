@@ -86,7 +86,7 @@ func TestLivenessGuards(t *testing.T) {
 	if twice.State != Declined || twice.Retryable() {
 		t.Errorf("after two: %s", twice.State)
 	}
-	passed := applied(t, opened, Event{Kind: LivenessPassed, Audit: "digest"})
+	passed := applied(t, opened, Event{Kind: LivenessPassed, Audit: &Audit{Digest: "digest"}})
 	if passed.State != Judged || len(passed.Judgement.Needs) != 0 {
 		t.Errorf("after it passed: %s, %+v", passed.State, passed.Judgement)
 	}

@@ -75,20 +75,34 @@ type Request struct {
 // wire is a body as it is sent, behind a pointer because fmt prints what it finds.
 type wire struct{ body []byte }
 
-// NewRequest fixes a call. Every occurrence of code in the stored body is
-// replaced by as many asterisks.
-func NewRequest(method, path string, body []byte, code PayerCode) Request {
+// NewRequest fixes a call. Every occurrence of code, and of a secret, in the stored
+// body is replaced by as many asterisks.
+func NewRequest(method, path string, body []byte, code PayerCode, secrets ...string) Request {
 	sum := sha256.Sum256(body)
 	r := Request{Method: method, Path: path, Digest: hex.EncodeToString(sum[:]), wire: &wire{body}}
 	r.Body = string(body)
-	if !code.IsZero() {
-		r.Body = strings.ReplaceAll(r.Body, code.Reveal(), strings.Repeat("*", len(code.Reveal())))
+	for _, secret := range append(secrets, code.Reveal()) {
+		if secret != "" {
+			r.Body = strings.ReplaceAll(r.Body, secret, strings.Repeat("*", len(secret)))
+		}
 	}
 	return r
 }
 
-// ErrBlanked says that a stored request cannot be sent again, because the
-// payer's code in it is gone. No code path asks for that: a charge is sent once.
+// Restore puts a secret back into a request that was read from disk, if it then has
+// the bytes that were sent. A payer's code cannot be put back: a charge is sent once.
+func (r Request) Restore(secret string) (Request, error) {
+	body := []byte(strings.Replace(r.Body, strings.Repeat("*", len(secret)), secret, 1))
+	whole := r
+	whole.wire = &wire{body}
+	if _, err := whole.Wire(); secret == "" || err != nil {
+		return r, ErrBlanked
+	}
+	return whole, nil
+}
+
+// ErrBlanked says that a stored request cannot be sent again, because a secret
+// in it is gone. No code path asks for that of a charge, which is sent once.
 var ErrBlanked = errors.New("sale: the request was stored without its payer code and cannot be sent again")
 
 // Wire is the body as it is sent. A request read back from disk has it only if
