@@ -54,6 +54,9 @@ var rooms = []room{
 	{"daemon/advisor", []string{"rules", "rules/money", "rules/sale"}},                // models through its own interface
 	{"daemon/checkout", []string{"rules", "rules/money", "rules/sale", "hw/scanner"}}, // a Scan is its input
 	{"daemon/web", []string{"rules", "rules/money", "rules/sale", "hw/qr", "daemon/api"}},
+	{"daemon/doctor", []string{ // what a till is made of, looked at from beside it
+		"rules/money", "rules/sale", "rules/explain", "rules/intent", "hw/device", "daemon/api", "daemon/wechat", "daemon/aipay", "daemon/llm",
+	}},
 
 	{"daemon", []string{everything}},
 	{"daemon/qrposd", []string{everything, "daemon", "daemon/sim"}},
@@ -81,7 +84,7 @@ var modules = []struct {
 	{"github.com/pelletier/go-toml/v2", []string{"rules/document", "daemon", "daemon/qrposd"}, "one room reads what is strict to the column, and the configuration is decoded"},
 	{
 		"golang.org/x/sys",
-		[]string{"hw/scanner", "hw/printer", "store", "daemon", "daemon/qrposd", "daemon/sim"},
+		[]string{"hw/scanner", "hw/printer", "store", "daemon/doctor", "daemon", "daemon/qrposd", "daemon/sim"},
 		"system calls belong to devices and files",
 	},
 	{"github.com/creack/pty", []string{"daemon/sim"}, "only a simulated scanner makes its own port"},
