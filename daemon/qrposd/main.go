@@ -71,7 +71,7 @@ func verbs() []verb {
 		{"sale", "open|ls|show|cancel|refund|scan ...", "make and look at sales of a running till", saleVerb},
 		{"rules", "default|check|test|replay|shadow|explain ...", "look at rules and try them", rulesVerb},
 		{"check", "[-q] FILE", "verify a store file of a stopped till", check},
-		{"doctor", "-config FILE [-json] [-live] [-offline]", "examine the installation and the machine", examine},
+		{"doctor", "-config FILE [-live] [-offline]", "examine the installation and the machine", examine},
 		{"backup", "[-addr URL]", "have a running till write a verified copy of its store", backup},
 		{"adopt", "-config FILE", "take over the store of a till that this machine replaces", adopt},
 		{"config", "[FILE | -print NAME]", "print the configuration with its defaults, or check one", config},
