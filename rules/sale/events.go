@@ -143,6 +143,7 @@ type Event struct {
 	Liveness *Liveness `json:"liveness,omitempty"` // LivenessOpened; OrderRefused, ChargeRefused: the check that the provider wants first
 	Audit    *Audit    `json:"-"`                  // LivenessPassed, LivenessFailed: what is kept of it apart from every journal
 	Verdict  Verdict   `json:"verdict,omitempty"`  // Received, Reconciled
+	Finding  *Finding  `json:"finding,omitempty"`  // Received, Reconciled: what the verdict rests on
 
 	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended where it goes with it
 
