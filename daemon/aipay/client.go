@@ -18,6 +18,7 @@ type Options struct {
 	Monitor      Monitor                // who is asked what an unclear refusal means
 	Embedder     Embedder               // who embeds sessions; nil is the till itself
 	Rung         func(sale.ID) Rung     // what was seen of how a sale was rung up; nil is nothing
+	Checks       *Checks                // what checking payers takes; nil is not done
 	QRLife       time.Duration          // how long a QR code can be paid
 	Log          *slog.Logger
 }
@@ -53,6 +54,9 @@ func (c *Client) intent(s sale.Sale) Intent {
 
 // Prepare fixes the request of a step, without sending anything.
 func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale.Request, error) {
+	if step.Do == sale.Verify {
+		return c.prepareCheck(step, s)
+	}
 	plain, err := c.api.Prepare(step, s, code) // it refuses what either API would refuse
 	creates := step.Do == sale.Order || step.Do == sale.Charge
 	if err != nil || !creates || s.Rerouted && c.conf.Fallback == Plain {
@@ -62,7 +66,11 @@ func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale
 	if err != nil {
 		return sale.Request{}, err
 	}
-	r, err := NewPayment(ctx, c.payment(step, s, code), time.Now())
+	p := c.payment(step, s, code)
+	if p.Liveness, err = c.proof(s); err != nil {
+		return sale.Request{}, err
+	}
+	r, err := NewPayment(ctx, p, time.Now())
 	return r.Fixed(), err
 }
 
@@ -70,6 +78,8 @@ func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale
 // is the fact [sale.Unclear].
 func (c *Client) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
 	switch {
+	case step.Do == sale.Verify:
+		return c.check(ctx, step, s, req)
 	case req.Path == PathPayments:
 		return c.pay(ctx, step, s, req)
 	case step.Do == sale.Query && len(s.Attempts) > 0 && keyed(s, step):
@@ -91,7 +101,7 @@ func (c *Client) pay(ctx context.Context, step sale.Step, s sale.Sale, req sale.
 		// then one sale is two payments.
 		return about(step, unclear(whyNoKey))
 	}
-	a := c.api.CallUnder(ctx, req, s.Attempt(step.OrderNo).Key)
+	a := c.api.CallUnder(ctx, c.whole(step, s, req), s.Attempt(step.OrderNo).Key)
 	ev, said := c.api.Hear(step, s, req, a)
 	if a.Good() {
 		ev, said = c.hear(ctx, step, s, a.Body)

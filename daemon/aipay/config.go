@@ -23,6 +23,8 @@ type Config struct {
 	// Intents is the file of the merchant's intent classifier; empty is the one that
 	// comes with the program.
 	Intents string `toml:"intents"`
+	// Liveness is what a check of the payer has to show.
+	Liveness LivenessConfig `toml:"liveness"`
 }
 
 // Plain is the fallback to WeChat Pay's API without models.
@@ -33,7 +35,7 @@ func (c Config) Validate() error {
 	if !c.Enabled {
 		return nil
 	}
-	var errs []error
+	errs := []error{c.Liveness.Validate()}
 	for _, m := range []struct{ key, value string }{{"pre_authorization", c.PreAuthorization}, {"reconciliation", c.Reconciliation}, {"fallback", c.Fallback}} {
 		if !modelForm.MatchString(m.value) {
 			errs = append(errs, fmt.Errorf("aipay.%s is %.70q; the name of a model of the payment AI API", m.key, m.value))

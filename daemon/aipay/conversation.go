@@ -38,9 +38,23 @@ func (c *Client) hear(ctx context.Context, step sale.Step, s sale.Sale, body []b
 	case ans.Refusal != nil:
 		return c.hearError(ctx, step, s, *ans.Refusal)
 	case ans.Challenge != nil:
-		return refusal(step, whyLiveness, false), "challenge"
+		return c.challenged(step, s, *ans.Challenge), "challenge"
 	}
 	return c.hearPayment(ctx, step, s, *ans.Payment), ans.Payment.State
+}
+
+// challenged is a payment that waits for a check. It is heeded once: a service that
+// asks again after a check refuses.
+func (c *Client) challenged(step sale.Step, s sale.Sale, ch Challenge) sale.Event {
+	switch {
+	case !c.opts.Checks.on():
+		return refusal(step, whyLiveness, false)
+	case s.Liveness != nil:
+		return refusal(step, whyAgain, false)
+	}
+	ev := refusal(step, whyCheck, false)
+	ev.Liveness = &sale.Liveness{Session: ch.SessionID}
+	return ev
 }
 
 // hearPayment is what the state of a payment means. Money is never believed from

@@ -144,9 +144,17 @@ func NewPayment(c Context, p Payment, now time.Time) (Request, error) {
 	if err != nil {
 		return Request{}, fmt.Errorf("aipay: %w", err)
 	}
-	fixed := sale.NewRequest(http.MethodPost, PathPayments, b, p.Code)
+	fixed := sale.NewRequest(http.MethodPost, PathPayments, b, p.Code, p.secret())
 	fixed.Session = c.session
 	return Request{fixed}, nil
+}
+
+// secret is the digest of a liveness check, which is kept apart from every journal.
+func (p Payment) secret() string {
+	if p.Liveness == nil {
+		return ""
+	}
+	return p.Liveness.Audit
 }
 
 func (p Payment) check(flow sale.Flow, now time.Time) error {

@@ -60,6 +60,14 @@ func (v Vector) Zero() {
 	}
 }
 
+// move gives the numbers to another Vector, for whoever outlives the wiping of v.
+func (v Vector) move() Vector {
+	h := v.hidden()
+	moved := newVector(h.values)
+	h.values = nil
+	return moved
+}
+
 func (v Vector) String() string { return redacted }
 
 // GoString hides the numbers.
@@ -120,6 +128,13 @@ func NewEpoch(key []byte) (Epoch, error) {
 	return Epoch{func() []byte { return k }}, nil
 }
 
+// Zero wipes the key, in every copy.
+func (e Epoch) Zero() {
+	if e.key != nil {
+		clear(e.key())
+	}
+}
+
 func (e Epoch) String() string { return redacted }
 
 // Format hides the key whatever the verb.
@@ -152,6 +167,10 @@ func (v Vector) Audit(sessionToken []byte, epoch Epoch) string {
 	clear(one[:])
 	return hex.EncodeToString(mac.Sum(nil))
 }
+
+// Print is a digest under the epoch alone: the same vector, told for another session
+// of the same epoch, has it again. Two pictures of one face never have.
+func (v Vector) Print(epoch Epoch) string { return v.Audit([]byte("every session"), epoch) }
 
 // parseVector reads a list of numbers straight into the buffer of a Vector. raw is
 // valid JSON. The buffer is made in its final size: growing it would leave copies.

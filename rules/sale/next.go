@@ -153,6 +153,8 @@ func (s Sale) Conclusion(step Step) Event {
 		// the end of a watch explains nothing new
 	case s.State.Before() && step.Lapsed:
 		ev.Why = &Reason{Code: "price_expired", Message: "the price in the payer's currency no longer holds"}
+	case s.State == AwaitingLiveness && (s.Liveness == nil || s.Liveness.Opened == 0):
+		ev.Why = &Reason{Code: "liveness_unopened", Message: "the check could not be opened in time; the payer did not see it"}
 	case s.State == AwaitingLiveness:
 		ev.Why = &Reason{Code: "liveness_late", Message: "the payer did not finish the check in time"}
 	case s.State.Before() && s.State != Opened && s.State != Projected && s.State != Judged:
