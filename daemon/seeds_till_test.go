@@ -125,13 +125,14 @@ func (k *till) begin(flow sale.Flow, minor int64) (sale.Sale, error) {
 	return s, err
 }
 
-// pay has a customer who wants to pay do so, and waits for what the till then says.
+// pay has a customer who wants to pay do so, and waits for what the till then says,
+// or for its asking for a manager.
 func (k *till) pay(s sale.Sale) (sale.Sale, error) {
 	s, err := k.until(s.ID, func(s sale.Sale) bool {
-		return s.State == sale.Judged && s.Flow == sale.Payer || s.State == sale.Presented
+		return s.State == sale.Judged && s.Flow == sale.Payer || s.State == sale.Presented || s.State == sale.AwaitingApproval
 	})
 	switch {
-	case err != nil || api.Rests(s.State):
+	case err != nil || api.Rests(s.State) || s.State == sale.AwaitingApproval:
 		return s, err
 	case s.Flow == sale.Payer:
 		err = k.scan(s.ID)
@@ -141,7 +142,7 @@ func (k *till) pay(s sale.Sale) (sale.Sale, error) {
 	if err != nil {
 		return s, err
 	}
-	return k.until(s.ID, func(s sale.Sale) bool { return api.Rests(s.State) })
+	return k.until(s.ID, func(s sale.Sale) bool { return api.Rests(s.State) || s.State == sale.AwaitingApproval })
 }
 
 // scan holds the customer's code to the scanner.

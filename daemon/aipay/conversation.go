@@ -105,7 +105,10 @@ func ended(step sale.Step, f explain.Finding) (sale.Event, string) {
 		}
 		return refusal(step, whyPayer, false), said
 	case f.Cause == explain.Policy && f.Sure:
-		return refusal(step, whyPolicy, false), said
+		// The manager decides whether it goes another way.
+		ev := refusal(step, whyPolicy, false)
+		ev.Appeal = true
+		return ev, said
 	case f.Cause != explain.Unknown || step.Do == sale.Order:
 		// Nobody has seen a code of a refused order: there is no money to find, and
 		// another answer is not waited for with a queue at the counter.

@@ -27,6 +27,7 @@ var payerSayings = map[string][2]Text{
 	"qr_withdrawing":   {{"Not certain yet", "结果尚不确定"}, {doNotPay + "We are asking WeChat Pay whether you have paid.", doNotPayZh + "正在向微信支付查询您是否已付款。"}},
 	"cancelling":       {{"Cancelling", "正在取消"}, {nothingYet, nothingYetZh}},
 	"consent_payer":    {{"Do you agree to this price?", "您同意这个价格吗？"}, {"Nothing is charged before you agree.", "您同意之前不会扣款。"}},
+	"consent_appeal":   {{"One moment, please", "请稍候"}, {nothingYet, nothingYetZh}},
 	"consent_manager":  {{"One moment, please", "请稍候"}, {nothingYet, nothingYetZh}},
 	"liveness_coming":  {{"One moment, please", "请稍候"}, {nothingYet, nothingYetZh}},
 	"liveness":         {{"Please show that it is you", "请完成活体验证"}, {"Scan this code with your telephone and look into its camera. Nothing is charged before that.", "请用手机扫描此码，并看向手机摄像头。验证通过前不会扣款。"}},

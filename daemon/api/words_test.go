@@ -41,6 +41,10 @@ func specimens() []sale.Sale {
 							s.Attempts = []sale.Attempt{{OrderNo: "S1", End: end, CodeURL: "weixin://x"}}
 						}
 						all = append(all, s)
+						if st == sale.AwaitingApproval {
+							s.Appeal = true
+							all = append(all, s)
+						}
 						if st == sale.InDoubt {
 							s.Why = &sale.Reason{Code: "payer_confirming"}
 							all = append(all, s)

@@ -163,6 +163,9 @@ func (s *shift) help(b *basket, r *ring, v api.Sale) error {
 		s.phone(b, v.QR.Text, "")
 	case v.Can.Scan && s.wantsToPay(b):
 		return s.scan(b, r)
+	case v.Can.Consent && s.wantsToPay(b):
+		_, err := s.insist(func(ctx context.Context, c *api.Client) (api.Sale, error) { return c.Consent(ctx, r.id, "Wang") })
+		return refusedOr(err)
 	}
 	return nil
 }

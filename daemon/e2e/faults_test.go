@@ -200,13 +200,13 @@ func (s *story) play(t *testing.T, o *outside, d *till, fen int64) (v api.Sale, 
 	return v, err
 }
 
-// rest waits until the sale has an outcome.
+// rest waits until the sale has an outcome, or waits for somebody's word.
 func rest(ctx context.Context, d *till, id sale.ID, err error) (api.Sale, error) {
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	for err == nil {
 		var v api.Sale
-		if v, err = d.api.Sale(ctx, id, 10*time.Second); err == nil && v.Rests() {
+		if v, err = d.api.Sale(ctx, id, time.Second); err == nil && (v.Rests() || v.Can.Consent) {
 			return v, nil
 		}
 	}

@@ -69,7 +69,7 @@ func TestAModelReadsARefusal(t *testing.T) {
 		charges                       int
 	}{
 		{"the payer can mend it", cause("user", 9), "declined", "ai_payer", "near/small-1 as user, 9 of 10", 0},
-		{"a rule of the service", cause("policy", 9), "declined", "ai_policy", "near/small-1 as policy, 9 of 10", 0},
+		{"a rule of the service", cause("policy", 9), "awaiting_approval", "ai_policy", "near/small-1 as policy, 9 of 10", 0},
 		{"an invention", cause("hallucination", 9), "declined", "ai_nonsense", "near/small-1 as hallucination", 0},
 		{"a guess", cause("user", 2), "declined", "order_unknown", "", 0},
 		{"a claim of money", `{"cause":"paid","confidence":10,"cites":["fault.words"]}`, "declined", "order_unknown", "", 0},

@@ -209,10 +209,7 @@ func (s *Sale) record(ev Event) error {
 	case Priced:
 		return s.setPrice(ev)
 	case Agreed, Approved:
-		s.Judgement, s.Why = s.Judgement.met(), nil
-		if ev.Kind == Agreed {
-			s.confirm(ev)
-		}
+		s.consent(ev)
 	case LivenessOpened, LivenessPassed, LivenessFailed:
 		s.recordLiveness(ev)
 	case OrderIntended, ChargeIntended:
@@ -232,9 +229,10 @@ func (s *Sale) record(ev Event) error {
 			a.Lasts = max(0, min(a.Lasts, s.Price.Ends().Sub(ev.At)))
 		}
 	case ChargeRefused:
-		a.Refused = true
+		a.Refused, s.Appeal = true, s.mayAppeal(ev)
 		s.challenge(ev)
 	case OrderRefused:
+		s.Appeal = s.mayAppeal(ev)
 		s.recordEnd(a, ev)
 		s.challenge(ev)
 	case PayFailed:

@@ -138,6 +138,7 @@ type Event struct {
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
 	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
 	Reroute       bool        `json:"reroute,omitempty"`        // OrderRefused, ChargeRefused: another way may be tried, once
+	Appeal        bool        `json:"appeal,omitempty"`         // the same, if a manager says so
 
 	Price    *Price    `json:"price,omitempty"`    // Priced
 	Liveness *Liveness `json:"liveness,omitempty"` // LivenessOpened; OrderRefused, ChargeRefused: the check that the provider wants first

@@ -133,6 +133,7 @@ func (p *provider) create(s Sale, step Step, now Instant, ev Event) Event {
 	}
 	if p.orders[step.OrderNo] == nil {
 		if challenge := s.Liveness == nil && p.chance("challenged", 10); challenge || step.Do == Charge && p.chance("refused", 10) {
+			ev.Appeal = p.chance("by a policy", 50)
 			if challenge {
 				ev.Liveness = check(step.OrderNo)
 			}

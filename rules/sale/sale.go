@@ -54,6 +54,7 @@ type Sale struct {
 	PayIn       money.Currency `json:"pay_in,omitempty"` // what the payer pays in, where that is not the shop's currency
 	Price       *Price         `json:"price,omitempty"`  // in it
 	Liveness    *Liveness      `json:"liveness,omitempty"`
+	Appeal      bool           `json:"appeal,omitempty"`   // a manager may send the refused attempt another way
 	Rerouted    bool           `json:"rerouted,omitempty"` // the next attempt, or the present one, goes the other way
 	Attempts    []Attempt      `json:"attempts,omitempty"`
 	Refunds     []Refund       `json:"refunds,omitempty"`

@@ -17,6 +17,9 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		if s.challenged() {
 			return AwaitingLiveness
 		}
+		if s.Appeal && !s.Cancel {
+			return AwaitingApproval
+		}
 		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel {
 			return Judged
 		}
@@ -29,6 +32,8 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 			return Cancelled
 		case a.Refused && ev.Kind == Concluded && s.challenged():
 			return AwaitingLiveness
+		case a.Refused && ev.Kind == Concluded && s.Appeal:
+			return AwaitingApproval
 		case s.Flow == Payer && (a.Failed || a.Refused || ev.Kind == Concluded):
 			return Declined
 		case s.Flow == Payer:
@@ -44,6 +49,8 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 // afterJudgement is where a sale waits for what is still needed.
 func (s *Sale) afterJudgement() State {
 	switch j := s.Judgement; {
+	case j == nil: // an appeal where nothing judges
+		return Judged
 	case j.Refused:
 		return Declined
 	case len(j.Needs) == 0:

@@ -33,6 +33,7 @@ var table = map[State]map[Kind]targets{
 	},
 	AwaitingApproval: {
 		Approved: {Judged, AwaitingLiveness}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+		Received: {Refunding}, Closed: {AwaitingApproval}, TakenBack: {AwaitingApproval}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	AwaitingLiveness: {
 		LivenessOpened: {AwaitingLiveness}, LivenessPassed: {Judged}, LivenessFailed: {AwaitingLiveness, Declined},
@@ -40,7 +41,7 @@ var table = map[State]map[Kind]targets{
 		Received: {Refunding}, Closed: {AwaitingLiveness}, TakenBack: {AwaitingLiveness}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Ordering: {
-		Ordered: {Presented}, OrderRefused: {Declined, Judged, AwaitingLiveness}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
+		Ordered: {Presented}, OrderRefused: {Declined, Judged, AwaitingApproval, AwaitingLiveness}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
 		Waiting: pass, Missing: pass, Unclear: pass, NotSent: pass,
 	},
 	Presented: {
@@ -57,7 +58,7 @@ var table = map[State]map[Kind]targets{
 	},
 	InDoubt: {
 		Received: {Paid}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
-		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled, AwaitingLiveness},
+		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled, AwaitingApproval, AwaitingLiveness},
 		ChargeRefused: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Reversing: {
