@@ -27,7 +27,7 @@ import (
 //	      days or two clocks do not sort; the bucket's sequence numbers the IDs
 //
 //	path: once
-//	maps: SHA-256 of a caller's key -> digest of the request, sale ID
+//	maps: SHA-256 of a caller's key -> digest of the request, sale ID or case
 //
 //	path: code
 //	maps: digest of a payer's code -> the order it was spent on
@@ -37,6 +37,9 @@ import (
 //
 //	path: audit
 //	maps: epoch u32, what u8, .. -> what is kept of liveness checks, for a time
+//
+//	path: case
+//	maps: what u8, number u64 or digest of a subject -> cases for the owner
 var (
 	metaBucket  = []byte("meta")
 	saleBucket  = []byte("sale")
@@ -45,6 +48,7 @@ var (
 	codeBucket  = []byte("code")
 	tallyBucket = []byte("tally")
 	auditBucket = []byte("audit")
+	caseBucket  = []byte("case")
 
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")
@@ -69,7 +73,8 @@ type identity struct {
 // spent is what a caller's key was used for.
 type spent struct {
 	Print string  `json:"print"`
-	Sale  sale.ID `json:"sale"`
+	Sale  sale.ID `json:"sale,omitempty"`
+	Case  uint64  `json:"case,omitempty"`
 }
 
 // spentCode is the order that a payer's code went to.

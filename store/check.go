@@ -41,6 +41,8 @@ type Report struct {
 	Epochs     int     // keys of liveness digests that are kept
 	Digests    int     // of liveness checks
 	Purges     []Purge // of them, so far
+	Cases      int     // for the owner
+	OpenCases  int     // of them, that wait
 	Head       string
 	Violations []Violation
 }
@@ -89,7 +91,7 @@ func CheckFile(path string) (r Report, err error) {
 			return nil
 		}
 		r.Bytes, r.FreePages = tx.Size(), db.Stats().FreePageN
-		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool)}
+		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool), mismatched: make(map[string]sale.Instant)}
 		return c.all()
 	})
 	return r, err
@@ -108,7 +110,8 @@ type checker struct {
 	keys  map[string]bool      // idempotency keys of attempts
 	last  sale.Instant         // of the journal
 
-	codesSpent int // by attempts
+	codesSpent int                     // by attempts
+	mismatched map[string]sale.Instant // orders, since when they are disagreed with
 }
 
 func (c *checker) all() error {
@@ -127,13 +130,13 @@ func (c *checker) all() error {
 	c.clock()
 	q := queue.Verify(c.tx, c.r.bad, c.job)
 	c.r.Jobs, c.r.Retired = q.Live, q.Retired
-	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits())
+	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits(), c.cases())
 }
 
 // buckets says whether the file has exactly those that it should.
 func (c *checker) buckets() bool {
 	want := append(ledger.Buckets(), queue.Buckets()...)
-	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket} {
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket} {
 		want = append(want, string(name))
 	}
 	whole := true
@@ -206,14 +209,16 @@ func (c *checker) begun() error {
 	return err
 }
 
-// once holds the callers' keys against the sales they made.
+// once holds the callers' keys against the sales they made and the cases they closed.
 func (c *checker) once() error {
 	return c.tx.Bucket(onceBucket).ForEach(func(k, value []byte) error {
 		c.r.Once++
 		var was spent
 		if err := record.Unmarshal(k, value, &was); err != nil {
 			c.r.bad(fmt.Sprintf("once/%x", k), err.Error())
-		} else if c.tx.Bucket(saleBucket).Get([]byte(was.Sale)) == nil {
+		} else if was.Case != 0 && c.tx.Bucket(caseBucket).Get(caseAt(caseRecord, was.Case)) == nil {
+			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no case %d", was.Case))
+		} else if was.Case == 0 && c.tx.Bucket(saleBucket).Get([]byte(was.Sale)) == nil {
 			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no sale %q", was.Sale))
 		}
 		return nil

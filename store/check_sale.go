@@ -173,6 +173,7 @@ func (c *checker) history(s sale.Sale, body []byte) error {
 		if err != nil {
 			return fmt.Errorf("I7: line %d: %w", seq, err)
 		}
+		c.disagreed(before, after, line.Event.At)
 		if after.State != line.State {
 			return fmt.Errorf("I7: line %d leads to %s and says %s", seq, after.State, line.State)
 		}

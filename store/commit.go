@@ -111,6 +111,9 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 	if err := putAudit(tx, before, ev); err != nil {
 		return err
 	}
+	if err := openCases(tx, before, after, ev); err != nil {
+		return err
+	}
 	if err := count(tx, before, after, ev); err != nil {
 		return err
 	}
@@ -159,25 +162,33 @@ func intent(ev sale.Event) bool {
 	return false
 }
 
-// replay finds what a caller's key was used for.
+// replay finds the sale that a caller's key was used for.
 func replay(tx *bbolt.Tx, once sale.Once) (sale.Sale, bool, error) {
-	if once.Key == "" {
-		return sale.Sale{}, false, nil
+	was, known, err := spentFor(tx, once)
+	if err != nil || !known {
+		return sale.Sale{}, false, err
 	}
-	k := onceKey(once.Key)
-	value := tx.Bucket(onceBucket).Get(k)
-	if value == nil {
-		return sale.Sale{}, false, nil
-	}
-	var was spent
-	if err := record.Unmarshal(k, value, &was); err != nil {
-		return sale.Sale{}, false, ErrCorrupt.becausef("once/%x: %w", k, err)
-	}
-	if was.Print != once.Print {
+	if was.Case != 0 {
 		return sale.Sale{}, false, ErrOnceMismatch
 	}
 	s, err := load(tx, was.Sale)
 	return s, err == nil, err
+}
+
+// spentFor finds what a caller's key was used for.
+func spentFor(tx *bbolt.Tx, once sale.Once) (was spent, known bool, err error) {
+	k := onceKey(once.Key)
+	value := tx.Bucket(onceBucket).Get(k)
+	if once.Key == "" || value == nil {
+		return spent{}, false, nil
+	}
+	if err := record.Unmarshal(k, value, &was); err != nil {
+		return spent{}, false, ErrCorrupt.becausef("once/%x: %w", k, err)
+	}
+	if was.Print != once.Print {
+		return spent{}, false, ErrOnceMismatch
+	}
+	return was, true, nil
 }
 
 // unspent refuses a payer's code that went to another order: one code serves
@@ -192,7 +203,7 @@ func unspent(tx *bbolt.Tx, s sale.Sale, ev sale.Event) error {
 // spend marks the caller's key and the payer's code as used.
 func spend(tx *bbolt.Tx, s sale.Sale, ev sale.Event, once sale.Once) error {
 	if once.Key != "" {
-		if err := putRecord(tx.Bucket(onceBucket), onceKey(once.Key), spent{once.Print, s.ID}); err != nil {
+		if err := putRecord(tx.Bucket(onceBucket), onceKey(once.Key), spent{Print: once.Print, Sale: s.ID}); err != nil {
 			return err
 		}
 	}

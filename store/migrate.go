@@ -19,6 +19,7 @@ var migrations = []func(*bbolt.Tx) error{
 	layOut,
 	tallyTraffic,
 	makeAudits,
+	makeCases,
 }
 
 // tallyTraffic makes room for counting the traffic. What was sold before is not
