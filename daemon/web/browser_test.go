@@ -167,7 +167,7 @@ func (b *browser) shot(name string) string {
 // scans is what a customer's telephone reads off the screen.
 func (b *browser) scans(name string) string {
 	b.t.Helper()
-	b.until(`document.getElementById('code').complete && document.getElementById('code').naturalWidth > 0`)
+	b.until(`Boolean(document.getElementById('code')?.naturalWidth)`)
 	return zbar(b.t, b.shot(name))
 }
 

@@ -91,6 +91,10 @@ func (st *stream) run(ctx context.Context) error {
 	st.buf.WriteString("retry: 1000\n\n")
 	st.noteHealth(true)
 	_, told := st.notices.read()
+	if err := st.catchUp(); err != nil {
+		return err
+	}
+	st.beat()
 	for {
 		if err := st.catchUp(); err != nil {
 			return err
@@ -104,7 +108,7 @@ func (st *stream) run(ctx context.Context) error {
 		case <-tick.C:
 			st.noteHealth(false)
 		case <-beat.C:
-			st.buf.WriteString("event: beat\ndata: {}\n\n") // a script is not told of comments
+			st.beat()
 		case <-st.closed:
 			return nil
 		case <-ctx.Done():
@@ -112,6 +116,10 @@ func (st *stream) run(ctx context.Context) error {
 		}
 	}
 }
+
+// beat says that everything before it was sent, and that somebody is there. It is
+// an event, since a script is not told of comments.
+func (st *stream) beat() { st.buf.WriteString("event: beat\ndata: {}\n\n") }
 
 // catchUp sends what is buffered and every entry that is new.
 func (st *stream) catchUp() error {

@@ -170,8 +170,8 @@ func TestHeartbeat(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if n := strings.Count(w.Body.String(), "event: beat\ndata: {}\n\n"); n != 9 {
-			t.Errorf("%d heartbeats in 46 s", n)
+		if n := strings.Count(w.Body.String(), "event: beat\ndata: {}\n\n"); n != 10 {
+			t.Errorf("%d heartbeats in 46 s, with the one that says that all was sent", n)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -10,8 +11,9 @@ import (
 	"strings"
 )
 
-// pageFiles are the whole of the cashier page. The browser keeps no state, so
-// that a page that is closed, or a tablet that is lost, takes nothing along.
+// pageFiles are the whole of the cashier page and of the customer's screen. The
+// browser keeps no state, so that a page that is closed, or a tablet that is lost,
+// takes nothing along.
 //
 //go:embed page
 var pageFiles embed.FS
@@ -33,9 +35,12 @@ func (s *Server) servePage() error {
 		if err != nil {
 			return err
 		}
-		if name == "index.html" {
+		switch name {
+		case "index.html":
 			s.mux.HandleFunc("GET /{$}", index(b))
 			return nil
+		case "customer.html": // whoever comes next reads either language
+			name = "customer"
 		}
 		s.mux.HandleFunc("GET /"+name, asset(name, b))
 		return nil
@@ -47,7 +52,7 @@ func (s *Server) servePage() error {
 func asset(name string, b []byte) http.HandlerFunc {
 	sum := sha256.Sum256(b)
 	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
-	kind := mediaTypes[path.Ext(name)]
+	kind := cmp.Or(mediaTypes[path.Ext(name)], "text/html; charset=utf-8")
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")

@@ -18,6 +18,11 @@ type pngInput struct {
 	Scale int `query:"scale" minimum:"1" maximum:"32" default:"8" doc:"Pixels per module"`
 }
 
+type svgInput struct {
+	ByID
+	Drawn int `query:"drawn" doc:"Means nothing: a browser draws an address that it has drawn before from memory, so a page counts"`
+}
+
 type pictureOutput struct {
 	Type string `header:"Content-Type"`
 	Body []byte
@@ -105,7 +110,7 @@ func (s *Server) drawn(ctx context.Context, id sale.ID, shown func(sale.Sale) (s
 	return symbol, nil
 }
 
-func (s *Server) svg(ctx context.Context, in *struct{ ByID }) (*pictureOutput, error) {
+func (s *Server) svg(ctx context.Context, in *svgInput) (*pictureOutput, error) {
 	symbol, err := s.code(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -113,7 +118,7 @@ func (s *Server) svg(ctx context.Context, in *struct{ ByID }) (*pictureOutput, e
 	return &pictureOutput{"image/svg+xml", symbol.SVG("QR")}, nil
 }
 
-func (s *Server) livenessSVG(ctx context.Context, in *struct{ ByID }) (*pictureOutput, error) {
+func (s *Server) livenessSVG(ctx context.Context, in *svgInput) (*pictureOutput, error) {
 	symbol, err := s.drawn(ctx, in.ID, api.LivenessShown)
 	if err != nil {
 		return nil, err

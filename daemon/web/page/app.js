@@ -1,25 +1,15 @@
 import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
 import { listen } from './keys.js';
+import { Sales, clock, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
 
 const $ = (id) => document.getElementById(id);
-const sales = new Map(); // by id, oldest first
-const ends = new Map(); // by id: when the countdown of its state is over
+const sales = new Sales();
 let status = { currency: '', decimals: 2, notices: [], till: 'qrposd' };
 let digits = ''; // typed, in minor units
+let foreign = null; // whether the next customer pays in the other currency; null until it is chosen
 let shown = new URLSearchParams(location.hash.slice(1)).get('sale'); // the address is all that a reload keeps
 let reachable = true, busy = false, click = null, spoken = '';
-
-const signs = {
-  good: ['paid', 'part_refunded'],
-  back: ['refunded', 'refunding', 'giving_back', 'reversed', 'reversing'],
-  doubt: ['in_doubt', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held'],
-  bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'expired', 'expired_unseen'],
-};
-const sign = (s) => Object.keys(signs).find((name) => signs[name].includes(s.says.code)) ?? 'wait';
-const under = ['opened', 'judged', 'awaiting_confirmation', 'awaiting_approval', 'ordering', 'presented', 'closing', 'charging', 'in_doubt', 'reversing', 'refunding'];
-const leavable = ['closing', 'reversing', 'refunding']; // they go on by themselves
-const money = (a) => `${a.currency} ${a.decimal}`;
 
 // decimal writes the typed digits as the API reads them. No arithmetic: an
 // amount is a string here from end to end.
@@ -31,21 +21,13 @@ function decimal() {
 function show(id) {
   shown = id;
   history.replaceState(null, '', id ? `#sale=${id}` : location.pathname + location.search);
-  if (id) digits = '';
+  if (id) [digits, foreign] = ['', null];
   tell('');
   render();
   $(id ? 'headline' : 'qr').focus({ preventScroll: true });
 }
 
 function tell(text) { $('told').textContent = text; }
-
-// put keeps what is newer: the answer to a click may be overtaken by an event.
-function put(s) {
-  if (sales.get(s.id)?.history.facts > s.history.facts) return;
-  sales.set(s.id, s);
-  if (s.seconds_left === undefined) ends.delete(s.id);
-  else ends.set(s.id, performance.now() + s.seconds_left * 1000);
-}
 
 // act does what a click asks for, once. A click that was not answered keeps its
 // key: pressed again, it asks for the same thing and not for another.
@@ -54,7 +36,7 @@ async function act(what, ask, unsure = 'unsure') {
   busy = true;
   const at = shown;
   const arrive = (sale) => {
-    put(sale);
+    sales.put(sale);
     if (shown === at) show(sale.id); // unless the cashier has gone on meanwhile
   };
   if (click?.what !== what) click = { what, key: newKey() };
@@ -80,9 +62,12 @@ async function act(what, ask, unsure = 'unsure') {
 
 function open(flow, code) {
   const body = { flow, amount: decimal(), currency: status.currency };
+  if (status.pay_in) body.pay_in = paysAbroad() ? status.pay_in.currency : status.currency;
   if (code) body.code = code;
   act(`open ${JSON.stringify(body)}`, (key) => insist('POST', '/v1/sales', body, key));
 }
+
+const paysAbroad = () => foreign ?? Boolean(status.pay_in?.default);
 
 const of = (what) => `/v1/sales/${shown}/${what}`;
 const cancel = () => act(`cancel ${shown}`, () => insist('POST', of('cancel'), {}));
@@ -137,7 +122,14 @@ function render() {
   const banners = status.notices.map((n) => banner(n.code, say(n.text)));
   if (!reachable) banners.unshift(banner('unreachable', t('unreachable')));
   $('banners').replaceChildren(...banners);
-  const open = [...sales.values()].filter((o) => under.includes(o.state) && o.id !== shown);
+  $('pay-in').hidden = !status.pay_in;
+  if (status.pay_in) {
+    $('pay-here').textContent = status.currency;
+    $('pay-there').textContent = status.pay_in.currency;
+    $('pay-here').setAttribute('aria-pressed', !paysAbroad());
+    $('pay-there').setAttribute('aria-pressed', paysAbroad());
+  }
+  const open = [...sales.all.values()].filter((o) => !rests(o) && o.id !== shown);
   $('open').replaceChildren(...open.map((o) => button(`${money(o.amount)} · ${say(o.says.headline)}`, () => show(o.id))));
   $('list').textContent = open.length ? `${t('sales')} (${open.length})` : t('sales');
   if (s) renderSale(s);
@@ -147,30 +139,30 @@ function render() {
 function renderSale(s) {
   const name = sign(s);
   $('sale').dataset.sign = name;
-  $('sale').toggleAttribute('data-qr', Boolean(s.qr));
+  const picture = reachable ? code(s) : undefined; // an old code could be paid
+  $('sale').toggleAttribute('data-qr', Boolean(picture));
   $('sign').setAttribute('href', `#i-${name}`);
-  $('code').hidden = !s.qr;
-  $('icon').toggleAttribute('hidden', Boolean(s.qr));
-  if (s.qr && $('code').getAttribute('src') !== s.qr.svg) $('code').src = s.qr.svg;
-  if (!s.qr) $('code').removeAttribute('src');
-  $('code').alt = t('picture', { amount: money(s.amount) });
-  $('total').textContent = money(s.amount);
+  $('icon').toggleAttribute('hidden', Boolean(picture));
+  showCode($('picture'), picture, t(s.qr ? 'picture' : 'check', { amount: money(s.amount) }));
+  $('total').textContent = s.price ? `${money(s.price.asked)} → ${money(s.amount)}` : money(s.amount);
   $('headline').textContent = say(s.says.headline);
   $('advice').textContent = reachable ? say(s.says.advice) : t('stale');
   $('why').textContent = s.reason && s.state !== 'paid' ? say(s.reason.text) : '';
   $('refunds').replaceChildren(...s.history.refunds.map((r) =>
     element('li', `${t('refund')} ${money(r.amount)} · ${r.auto ? `${t('auto')} · ` : ''}${t(r.state)}`)));
   $('typing').hidden = !(s.can.scan || s.can.retry);
+  const tries = s.liveness?.tries_left;
+  $('tries').textContent = s.state === 'awaiting_liveness' && tries !== undefined ? t(tries > 1 ? 'tries' : 'lasttry', { n: tries }) : '';
   const manager = s.state === 'awaiting_approval';
   $('agreeing').hidden = !s.can.consent;
   $('agree-who').hidden = $('agree-label').hidden = !manager;
-  $('agree').textContent = t(manager ? 'approve' : 'agrees');
-  const rests = !under.includes(s.state);
-  $('new').hidden = !(rests || leavable.includes(s.state));
-  $('new').textContent = t(rests ? 'next' : 'leave');
-  $('again').hidden = !(rests && s.flow === 'merchant' && name === 'bad');
+  $('agree').textContent = manager ? t('approve') : s.price ? t('agreesto', { amount: money(s.amount) }) : t('agrees');
+  const over = rests(s);
+  $('new').hidden = !(over || leavable(s));
+  $('new').textContent = t(over ? 'next' : 'leave');
+  $('again').hidden = !(over && s.flow === 'merchant' && name === 'bad');
   $('refund').hidden = !s.can.refund;
-  $('cancel').hidden = !s.can.cancel || rests;
+  $('cancel').hidden = !s.can.cancel || over;
   for (const id of ['again', 'refund', 'cancel', 'send', 'agree']) $(id).disabled = busy || !reachable;
   speak(s);
   tick();
@@ -185,12 +177,22 @@ function speak(s) {
 }
 
 function tick() {
-  const left = Math.ceil((ends.get(shown) - performance.now()) / 1000);
+  const left = sales.left(shown), s = sales.get(shown);
   $('count').textContent = left > 0 && reachable ? t('seconds', { n: left }) : '';
+  $('price').textContent = s?.price && reachable ? priced(s) : '';
+}
+
+// priced is what the cashier can read out: the rate, and while it can still change
+// something its range, how old it is and how long it holds.
+function priced(s) {
+  const p = s.price, since = sales.since(s.id);
+  if (rests(s) || p.seconds_left === undefined) return rate(p);
+  const left = Math.max(0, p.seconds_left - since);
+  return t('rate', { rate: rate(p), range: range(p), age: p.age_s + since, left, until: clock(left) });
 }
 
 function renderRows() {
-  const rows = [...sales.values()].reverse().slice(0, 10).map((s) => {
+  const rows = [...sales.all.values()].reverse().slice(0, 10).map((s) => {
     const time = new Date(s.begun).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     const row = element('li', '', button(`${time} · ${money(s.amount)} · ${say(s.says.headline)}`, () => { $('sales').close(); show(s.id); }));
     row.dataset.sign = sign(s);
@@ -243,10 +245,12 @@ function start() {
   press('qr', () => open('merchant'));
   press('scan', () => open('payer'));
   press('new', () => show(null));
-  press('again', () => { const s = sales.get(shown); show(null); digits = s.amount.decimal.replace('.', '').replace(/^0+/, ''); render(); });
+  press('again', () => { const s = sales.get(shown); show(null); digits = (s.price?.asked ?? s.amount).decimal.replace('.', '').replace(/^0+/, ''); render(); });
   press('refund', () => give(shown));
   press('cancel', cancel);
   press('agree', agree);
+  press('pay-here', () => { foreign = false; render(); });
+  press('pay-there', () => { foreign = true; render(); });
   enter('agree-who', agree);
   press('send', sendTyped);
   enter('digits', sendTyped);
@@ -260,21 +264,21 @@ function start() {
   listen({ type, scanned });
   setInterval(tick, 250);
   render();
-  follow({ loaded, sale: heard, status: (s) => { status = s; render(); }, notice: (n) => tell(say(n.text)), reachable: (is) => { reachable = is; render(); } });
+  follow({ loaded, sale: heard, status: (s) => { status = s; render(); }, notice: (n) => tell(say(n.text)), reachable: (is) => { if (is !== reachable) { reachable = is; render(); } } });
 }
 
 async function loaded(list) {
-  for (const s of list.reverse()) { sales.delete(s.id); put(s); }
-  if (shown && !sales.has(shown)) {
-    try { put(await call('GET', `/v1/sales/${shown}`)); } catch { shown = null; }
+  for (const s of list.reverse()) { sales.all.delete(s.id); sales.put(s); }
+  if (shown && !sales.get(shown)) {
+    try { sales.put(await call('GET', `/v1/sales/${shown}`)); } catch { shown = null; }
   }
-  const going = list.findLast((s) => under.includes(s.state) && !leavable.includes(s.state));
+  const going = sales.live();
   if (!shown && !digits && going) show(going.id);
   else render();
 }
 
 function heard({ kind, sale }) {
-  put(sale);
+  sales.put(sale);
   if (kind === 'begun' && !shown && !digits && !busy) show(sale.id); // a POS has opened it
   else render();
 }

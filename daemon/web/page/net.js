@@ -37,27 +37,43 @@ export async function insist(method, path, body, key) {
   }
 }
 
+// SILENCE is longer than two beats of the till. A till that hangs breaks no
+// connection, and what is on the screen grows old all the same.
+const SILENCE = 12000;
+
 // follow loads the last sales and hears of everything after them. The browser
-// resumes a broken stream with the last number it saw; where it gives up, all
-// is loaded anew.
+// resumes a broken stream with the last number it saw; where it gives up, or hears
+// nothing, all is loaded anew. A beat says that everything there is was sent.
 export async function follow(on) {
+  const again = () => setTimeout(() => follow(on), 1000);
   let list;
   try {
     list = await call('GET', '/v1/sales?limit=10');
   } catch {
     on.reachable(false);
-    setTimeout(() => follow(on), 1000);
+    again();
     return;
   }
   on.loaded(list.sales);
   const events = new EventSource(`/v1/events?after=${list.seq}`);
-  events.addEventListener('open', () => on.reachable(true));
-  events.addEventListener('sale', (e) => on.sale(JSON.parse(e.data)));
-  events.addEventListener('health', (e) => on.status(JSON.parse(e.data)));
-  events.addEventListener('notice', (e) => on.notice(JSON.parse(e.data)));
+  let heard = performance.now();
+  const hear = (name, tell) => events.addEventListener(name, (e) => {
+    heard = performance.now();
+    tell?.(e.data && JSON.parse(e.data));
+  });
+  const end = () => {
+    clearInterval(guard);
+    events.close();
+    on.reachable(false);
+    again();
+  };
+  const guard = setInterval(() => { if (performance.now() - heard > SILENCE) end(); }, 1000);
+  hear('sale', on.sale);
+  hear('health', on.status);
+  hear('notice', on.notice);
+  hear('beat', () => on.reachable(true));
   events.addEventListener('error', () => {
     on.reachable(false);
-    if (events.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => follow(on), 1000);
+    if (events.readyState === EventSource.CLOSED) end();
   });
 }

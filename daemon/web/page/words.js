@@ -4,8 +4,9 @@ const words = {
   en: {
     sales: 'Last sales', entry: 'Amount', keypad: 'Keypad', erase: 'Delete the last digit', clear: 'Clear',
     qr: 'Show QR', scan: 'Scan customer’s code', next: 'New sale', leave: 'Next customer', again: 'Try again', fresh: 'Try again with a fresh code',
-    refund: 'Refund', cancel: 'Cancel', manager: 'Manager', approve: 'Approve', agrees: 'The customer agrees', close: 'Close', amount: 'Amount', why: 'Reason', give: 'Give the money back', send: 'Send',
-    type: 'Scan, or type the code', picture: 'QR code to pay {amount}', left: '{amount} is left of this sale', seconds: '{n} s',
+    refund: 'Refund', cancel: 'Cancel', manager: 'Manager', approve: 'Approve', agrees: 'The customer agrees', agreesto: 'The customer agrees to {amount}', close: 'Close', amount: 'Amount', why: 'Reason', give: 'Give the money back', send: 'Send',
+    type: 'Scan, or type the code', picture: 'QR code to pay {amount}', check: 'QR code of the face check for {amount}', payin: 'Customer pays in',
+    rate: '{rate} (range {range}), {age} s old, holds until {until} ({left} s)', tries: '{n} tries left', lasttry: 'Last try', left: '{amount} is left of this sale', seconds: '{n} s',
     unreachable: 'The till program does not answer. No sale is possible; this page tries again by itself.',
     stale: 'This may be out of date. Do not charge again before the till program answers.',
     unsure: 'No answer yet. Press the same button again: the sale is not opened twice.',
@@ -16,8 +17,9 @@ const words = {
   zh: {
     sales: '最近交易', entry: '金额', keypad: '数字键盘', erase: '删除最后一位', clear: '清除',
     qr: '出示二维码', scan: '扫顾客付款码', next: '新交易', leave: '下一位顾客', again: '重试', fresh: '换新付款码重试',
-    refund: '退款', cancel: '取消', manager: '主管', approve: '批准', agrees: '顾客同意', close: '关闭', amount: '金额', why: '原因', give: '确认退款', send: '发送',
-    type: '请扫码，或输入付款码', picture: '付款二维码 {amount}', left: '本单可退 {amount}', seconds: '{n} 秒',
+    refund: '退款', cancel: '取消', manager: '主管', approve: '批准', agrees: '顾客同意', agreesto: '顾客同意支付 {amount}', close: '关闭', amount: '金额', why: '原因', give: '确认退款', send: '发送',
+    type: '请扫码，或输入付款码', picture: '付款二维码 {amount}', check: '活体验证二维码 {amount}', payin: '顾客支付币种',
+    rate: '{rate}（区间 {range}），{age} 秒前获取，有效至 {until}（还剩 {left} 秒）', tries: '还可尝试 {n} 次', lasttry: '最后一次机会', left: '本单可退 {amount}', seconds: '{n} 秒',
     unreachable: '收款程序没有响应，暂时无法收款；页面会自动重试。',
     stale: '以上状态可能已过时。收款程序恢复前，请勿重复收款。',
     unsure: '尚未收到答复。请再按同一按钮，不会重复开单。',
