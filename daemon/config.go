@@ -110,7 +110,7 @@ func Default() Config {
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
-		AIPay:   aipay.Config{TimeoutMS: 400},
+		AIPay:   aipay.Config{TimeoutMS: 400, Liveness: aipay.DefaultLiveness()},
 		Rules:   Rules{Mainland: true, HedgeRate: 1, InFlight: 50},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,

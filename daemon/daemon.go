@@ -111,7 +111,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	}
 	d.sessions = newSessions(intents, naming, o.Log)
 	d.judge.sessions = d.sessions
-	gateway, err := openGateway(cfg, d.gateway, d.judge.models, d.sessions, device, o.Log)
+	gateway, err := openGateway(cfg, d.gateway, d.judge.models, d.sessions, checks(cfg.AIPay.Liveness, d.store, secret), device, o.Log)
 	if err != nil {
 		return d, &ConfigError{Err: err}
 	}
@@ -202,6 +202,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		"web":      func() error { return d.web.Serve(d.ln) },
 		"watchdog": func() error { return d.feed(ctx) },
 		"probe":    func() error { d.probe(ctx); return nil },
+		"purge":    func() error { evidence{d.store, d.cfg.AIPay.Liveness}.purge(ctx, d.o.Log); return nil },
 	}
 	if d.scanner != nil {
 		parts["scanner"] = func() error { return d.scanner.Run(ctx) }

@@ -38,6 +38,7 @@ type judge struct {
 	sessions *sessions
 	models   *llm.Client
 	intent   *intent.Classifier
+	verifies bool // payers can be checked here
 	log      *slog.Logger
 
 	mu    sync.Mutex
@@ -51,7 +52,7 @@ type judge struct {
 // openJudge reads the rules and makes the clients of the models. Without a rule
 // file the rules are those that come with the program.
 func openJudge(c Config, db *store.DB, v *vitals, intents *intent.Classifier, log *slog.Logger) (*judge, error) {
-	j := &judge{paths: map[advisor.Path]int{}, store: db, vitals: v, intent: intents, log: log, name: "the program's own", text: string(rules.Default)}
+	j := &judge{verifies: c.AIPay.Enabled && c.AIPay.Liveness.Enabled, paths: map[advisor.Path]int{}, store: db, vitals: v, intent: intents, log: log, name: "the program's own", text: string(rules.Default)}
 	if c.Rules.File != "" {
 		text, err := os.ReadFile(c.Rules.File)
 		if err != nil {
@@ -104,9 +105,12 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 	if adv.Verdict.Owed.Has(rules.Confirm) {
 		said.Needs = append(said.Needs, sale.NeedConfirm)
 	}
-	// No liveness check is set up: a manager looks at the payer instead.
-	if adv.Verdict.Owed.Has(rules.Approve) || adv.Verdict.Owed.Has(rules.Verify) {
+	verify := adv.Verdict.Owed.Has(rules.Verify)
+	if adv.Verdict.Owed.Has(rules.Approve) || verify && !j.verifies { // a manager looks at the payer instead
 		said.Needs = append(said.Needs, sale.NeedApprove)
+	}
+	if verify && j.verifies {
+		said.Needs = append(said.Needs, sale.NeedVerify)
 	}
 	if said.Refused || len(said.Needs) > 0 {
 		ev.Why = j.why(adv)

@@ -51,7 +51,7 @@ func classify(c *intent.Classifier, s sale.Sale, basket []string) intent.Verdict
 
 // openGateway is the provider as the desk knows it: WeChat Pay's plain API, or the
 // payment AI API over the same signed transport.
-func openGateway(cfg Config, api *wechat.Client, models *llm.Client, m *sessions, device string, log *slog.Logger) (checkout.Gateway, error) {
+func openGateway(cfg Config, api *wechat.Client, models *llm.Client, m *sessions, k *aipay.Checks, device string, log *slog.Logger) (checkout.Gateway, error) {
 	if !cfg.AIPay.Enabled {
 		return api, nil
 	}
@@ -59,7 +59,7 @@ func openGateway(cfg Config, api *wechat.Client, models *llm.Client, m *sessions
 		return nil, errors.New("aipay.enabled: the API wants to know the device, and nothing here tells this machine from others; name a file in till.device_files")
 	}
 	return aipay.Open(cfg.AIPay, api, aipay.Options{
-		AppID: cfg.WeChat.AppID, MchID: cfg.WeChat.MchID, Device: device, QRLife: time.Duration(cfg.Plan().QRLife), Log: log,
+		AppID: cfg.WeChat.AppID, MchID: cfg.WeChat.MchID, Device: device, Checks: k, QRLife: time.Duration(cfg.Plan().QRLife), Log: log,
 		Monitor:  monitor(newPanel(models, llm.Classification, cfg.Rules.Mainland, log)),
 		Embedder: newEmbedder(newPanel(models, llm.Embedding, cfg.Rules.Mainland, log)),
 		Rung:     m.told,
