@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -20,9 +21,9 @@ const (
 	skewWarn = 60 * time.Second
 )
 
-// Clock compares the wall clock with the Date of an answer of the provider. url is
-// empty where the network is not to be used.
-func Clock(rt http.RoundTripper, url string) Check {
+// Clock compares the wall clock with the Date of an answer of the provider, whose
+// authorities caFile pins. url is empty where the network is not to be used.
+func Clock(caFile, url string) Check {
 	return Check{ID: "clock", Title: "The wall clock is the provider's", Run: func(ctx context.Context) (t Tally) {
 		var tx unix.Timex // modes 0 reads and sets nothing
 		state, err := unix.Adjtimex(&tx)
@@ -31,6 +32,12 @@ func Clock(rt http.RoundTripper, url string) Check {
 			t.Unsure("run it without -offline", "not compared with the provider")
 			return t
 		}
+		roots, err := pool(caFile)
+		if err != nil {
+			t.Unsure("correct wechat.ca_file", "ca_file: %v", err)
+			return t
+		}
+		rt := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}
 		began := time.Now()
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
 		if err != nil {

@@ -118,11 +118,11 @@ func TestClock(t *testing.T) {
 			w.Header().Set("Date", time.Now().Add(c.off).UTC().Format(http.TimeFormat))
 		}))
 		defer s.Close()
-		want(t, name, verdict(t, Clock(http.DefaultTransport, s.URL)), c.v, "ahead of 127.0.0.1")
+		want(t, name, verdict(t, Clock("", s.URL)), c.v, "ahead of 127.0.0.1")
 	}
 	want(t, "right", judged(func(t *Tally) { judgeSkew(t, "host", time.Second) }), OK, "1s ahead")
 	// Whether the machine that runs the test is synchronised is not the test's to say.
-	if f := verdict(t, Clock(http.DefaultTransport, "")); f.Verdict == OK || !strings.Contains(f.Evidence, "not compared") {
+	if f := verdict(t, Clock("", "")); f.Verdict == OK || !strings.Contains(f.Evidence, "not compared") {
 		t.Errorf("offline: %+v", f)
 	}
 	want(t, "synchronised", judged(func(t *Tally) { judgeSync(t, unix.TIME_OK, 0, nil) }), OK, "is synchronised")

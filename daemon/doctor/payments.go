@@ -266,7 +266,7 @@ func verifyKey(secret []byte, key string) (at sale.Instant, ok bool) {
 // faces (R5). unit is what the installed unit says about core dumps.
 func Biometrics(unit string) Check {
 	return Check{ID: "biometrics", Title: "A face cannot be printed, logged or kept", Run: func(context.Context) (t Tally) {
-		l, err := aipay.ReadLiveness([]byte(`{"state":"DONE","liveness":0.99,"nonce":"doctor-self-test-0001","embedding":[0.7351,-0.9173]}`))
+		l, err := aipay.ReadLiveness([]byte(`{"state":"DONE","liveness":0.99,"nonce":"doctor-self-test-0001","embedding":[0.73519482,-0.91730562]}`))
 		if err != nil {
 			t.Bad("report it with this line", "a vector cannot be read: %v", err)
 			return t
@@ -306,7 +306,7 @@ func spill(v any) (leaks []string) {
 	slog.New(slog.NewJSONHandler(io.MultiWriter(&logged), nil)).Info("v", "v", v)
 	shown["slog"] = logged.String()
 	for how, text := range shown {
-		if strings.Contains(text, "7351") || strings.Contains(text, "9173") {
+		if strings.Contains(text, "73519482") || strings.Contains(text, "91730562") {
 			leaks = append(leaks, how)
 		}
 	}

@@ -134,7 +134,7 @@ func TestBiometrics(t *testing.T) {
 	want(t, "no dumps", verdict(t, Biometrics("\nLimitCORE=0")), OK, "nothing of a vector")
 	// What finds nothing in a vector finds numbers where they are.
 	for name, v := range map[string]any{
-		"numbers": []float64{0.7351, -0.9173}, "a field": struct{ v []float64 }{[]float64{0.7351}}, "text": "0.9173",
+		"numbers": []float64{0.73519482, -0.91730562}, "a field": struct{ v []float64 }{[]float64{0.73519482}}, "text": "0.91730562",
 	} {
 		if len(spill(v)) == 0 {
 			t.Errorf("%s pass unseen", name)

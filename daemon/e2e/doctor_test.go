@@ -70,30 +70,15 @@ func (f findings) failed(t *testing.T, code int, ids ...string) {
 	}
 }
 
-// The seven mistakes and those of the machine, each planted in an installation that
-// is well, are found by name, and nothing else is.
-func TestDoctor(t *testing.T) {
-	exe, o := built(t).product, startOutside(t, 10)
-	text, err := os.ReadFile(o.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	healthy := strings.Replace(string(text), "[aipay]\n", "[aipay]\nenabled = true\n", 1)
-	install := func(t *testing.T, edit func(conf, dir string) string) string {
-		t.Helper()
-		dir := t.TempDir()
-		conf := healthy
-		if edit != nil {
-			if conf = edit(conf, dir); conf == healthy {
-				t.Fatal("nothing was planted")
-			}
-		}
-		file := filepath.Join(dir, "qrposd.toml")
-		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
+// mistake is planted in an installation that is well.
+type mistake struct {
+	edit func(conf, dir string) string
+	code int
+	ids  []string
+}
+
+// mistakes are everything that is planted, by what it is.
+func mistakes(t *testing.T) map[string]mistake {
 	set := func(conf, key, value string) string {
 		return regexp.MustCompile(`(?m)^`+key+` = .*$`).ReplaceAllLiteralString(conf, key+" = "+value)
 	}
@@ -104,28 +89,7 @@ func TestDoctor(t *testing.T) {
 		}
 		return `"` + path + `"`
 	}
-
-	t.Run("healthy", func(t *testing.T) {
-		f := doctor(t, exe, install(t, nil), "-live")
-		f.failed(t, 0)
-		for _, id := range []string{"config", "context", "currency", "idempotency", "biometrics", "time", "live", "provider", "reach", "keys", "files", "port", "listen"} {
-			if f.by[id] != "ok" {
-				t.Errorf("%s is %q: %s", id, f.by[id], f.text)
-			}
-		}
-	})
-	t.Run("offline", func(t *testing.T) {
-		f := doctor(t, exe, install(t, nil), "-offline")
-		f.failed(t, 0)
-		if f.by["reach"] != "unknown" || f.by["provider"] != "unknown" {
-			t.Errorf("without a network: %s", f.text)
-		}
-	})
-	for name, p := range map[string]struct {
-		edit func(conf, dir string) string
-		code int
-		ids  []string
-	}{
+	return map[string]mistake{
 		"context: bad intents": {func(c, d string) string {
 			return strings.Replace(c, "[aipay]\n", "[aipay]\nintents = "+write(d, "[", 0o600)+"\n", 1)
 		}, 1, []string{"context"}},
@@ -151,7 +115,51 @@ func TestDoctor(t *testing.T) {
 		"store: not a store": {func(c, d string) string {
 			return strings.Replace(c, `path = "till.db"`, "path = "+write(d, strings.Repeat("not a store ", 4096), 0o600), 1)
 		}, 1, []string{"store"}},
-	} {
+	}
+}
+
+// The seven mistakes and those of the machine, each planted in an installation that
+// is well, are found by name, and nothing else is.
+func TestDoctor(t *testing.T) {
+	exe, o := built(t).product, startOutside(t, 10)
+	text, err := os.ReadFile(o.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	healthy := strings.Replace(string(text), "[aipay]\n", "[aipay]\nenabled = true\n", 1)
+	install := func(t *testing.T, edit func(conf, dir string) string) string {
+		t.Helper()
+		dir := t.TempDir()
+		conf := healthy
+		if edit != nil {
+			if conf = edit(conf, dir); conf == healthy {
+				t.Fatal("nothing was planted")
+			}
+		}
+		file := filepath.Join(dir, "qrposd.toml")
+		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+
+	t.Run("healthy", func(t *testing.T) {
+		f := doctor(t, exe, install(t, nil), "-live")
+		f.failed(t, 0)
+		for _, id := range []string{"config", "context", "currency", "idempotency", "biometrics", "time", "live", "provider", "reach", "keys", "files", "port", "listen"} {
+			if f.by[id] != "ok" {
+				t.Errorf("%s is %q: %s", id, f.by[id], f.text)
+			}
+		}
+	})
+	t.Run("offline", func(t *testing.T) {
+		f := doctor(t, exe, install(t, nil), "-offline")
+		f.failed(t, 0)
+		if f.by["reach"] != "unknown" || f.by["provider"] != "unknown" {
+			t.Errorf("without a network: %s", f.text)
+		}
+	})
+	for name, p := range mistakes(t) {
 		t.Run(name, func(t *testing.T) {
 			f := doctor(t, exe, install(t, p.edit))
 			f.failed(t, p.code, p.ids...)

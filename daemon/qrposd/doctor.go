@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -172,7 +171,7 @@ func (p *patient) checks(live bool) []doctor.Check {
 	}
 	list = append(list,
 		doctor.Biometrics(p.unit), doctor.Chain(cfg.Models, cfg.AIPay.TimeoutMS, client), doctor.Refusals(cfg.AIPay.Enabled, p.running),
-		doctor.Reach(p.endpoints(), p.offline, time.Now()), p.provider(), doctor.Clock(http.DefaultTransport, url),
+		doctor.Reach(p.endpoints(), p.offline, time.Now()), p.provider(), doctor.Clock(cfg.WeChat.CAFile, url),
 		doctor.Port(cfg.Scanner.Path), doctor.Listening(cfg.API.Listen), doctor.Entropy(), doctor.Memory("/proc", p.unit), doctor.Service(p.unit))
 	if live && client != nil {
 		list = append(list, doctor.Live(client, cfg.Rules.Mainland))
