@@ -289,7 +289,8 @@ func Biometrics(unit string) Check {
 }
 
 // spill shows a value in every way that a program shows values, and names those in
-// which a digit of the self-test's numbers appears.
+// which the self-test's numbers appear: eight digits, which no time of day and no
+// address has by chance.
 func spill(v any) (leaks []string) {
 	type record struct{ hidden any }
 	shown := map[string]string{}
