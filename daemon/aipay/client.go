@@ -127,8 +127,7 @@ func (c *Client) pay(ctx context.Context, step sale.Step, s sale.Sale, req sale.
 }
 
 // query asks about a payment. The answer to a paid one carries what the
-// reconciliation model thinks of it: a mismatch is for the owner to look at and
-// changes nothing in the books.
+// reconciliation model thinks of it.
 func (c *Client) query(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
 	a := c.api.CallUnder(ctx, req, "")
 	ev, said := c.api.Hear(step, s, req, a)
@@ -138,9 +137,7 @@ func (c *Client) query(ctx context.Context, step sale.Step, s sale.Sale, req sal
 	}
 	c.opts.Log.Log(ctx, level, "ai payment", "op", step.Do, "order", step.OrderNo, "host", a.Host, "status", a.Status, "heard", ev.Kind, "said", said)
 	if ev.Kind == sale.Received {
-		if r, err := ReadReconciliation(a.Body, step.OrderNo); err == nil && r != nil && r.Verdict == Mismatch {
-			c.opts.Log.Error("the reconciliation model disagrees with a payment: somebody should look at it", "order", step.OrderNo, "model", r.Model)
-		}
+		ev = c.judged(ctx, step, s, ev, a.Body)
 	}
 	return about(step, ev)
 }
