@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"qrposd/rules/sale"
+)
+
+// Case is a question to the owner that the till cannot answer: somebody disagrees
+// about money that the till's books have in order.
+type Case struct {
+	ID       uint64            `json:"id"`
+	Kind     string            `json:"kind" example:"reconciliation_mismatch" doc:"What it is about; says has it in words"`
+	State    string            `json:"state" enum:"open,closed"`
+	Sale     sale.ID           `json:"sale,omitempty" doc:"The sale it is about, if it is about one"`
+	OrderNo  string            `json:"order_no,omitempty" doc:"The order at the provider"`
+	Amount   *Amount           `json:"amount,omitempty" doc:"What was charged"`
+	Opened   time.Time         `json:"opened"`
+	Age      int64             `json:"age_s" doc:"Seconds since it was opened, or that it was open"`
+	Evidence map[string]string `json:"evidence" doc:"What the case rests on: codes, names and counts"`
+	Next     string            `json:"next" example:"compare_payment" doc:"What is to be done"`
+	Says     CaseSays          `json:"says"`
+	Closed   *Closing          `json:"closed,omitempty"`
+}
+
+// CaseSays is a case in words.
+type CaseSays struct {
+	What     Text   `json:"what"`
+	Evidence []Text `json:"evidence"`
+	Next     Text   `json:"next"`
+}
+
+// Closing is how a case ended.
+type Closing struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
+	Note string    `json:"note"`
+}
+
+// Cases is a page of cases, newest first.
+type Cases struct {
+	Cases  []Case `json:"cases"`
+	Open   int    `json:"open" doc:"How many wait, on any page"`
+	Oldest int64  `json:"oldest_s" doc:"For how long the oldest of them has waited, in seconds"`
+	Next   uint64 `json:"next,omitempty" doc:"Ask with before= this for the page that follows"`
+}
+
+// NewClosing asks to close a case.
+type NewClosing struct {
+	Operator string `json:"operator" minLength:"1" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"Who closes it"`
+	Note     string `json:"note" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"What was found"`
+}
+
+// caseKinds are what cases are about, and nextSteps what is to be done, in words.
+var (
+	caseKinds = map[string]Text{
+		"reconciliation_mismatch": {
+			"A model of the payment service says that this payment is not what was asked for. It changed nothing in the till's books.",
+			"支付服务的对账模型认为该笔付款与请求不符。本机账目未因此作任何更改。",
+		},
+	}
+	nextSteps = map[string]Text{
+		"compare_payment": {
+			"Compare the amount and the order number with the provider's bill and the receipt. If the customer was charged wrongly, give the money back with a refund. Then close the case.",
+			"请将金额和订单号与支付方账单及小票核对。如收款有误，请办理退款，然后关闭此事项。",
+		},
+	}
+	caseCauses = map[string]Text{
+		"user":          {"Its words speak of something the customer did.", "其说明涉及顾客的操作。"},
+		"policy":        {"Its words speak of a rule or a limit.", "其说明涉及规则或限额。"},
+		"hallucination": {"Its words contradict what was sent: the model may be mistaken.", "其说明与已发送内容矛盾，模型可能有误。"},
+		"unknown":       {"Its words name no cause that the till knows.", "其说明中没有本机能识别的原因。"},
+	}
+	caseOther = Text{"Something needs a person to look at it.", "有事项需要人工查看。"}
+)
+
+// Worded is the case with what it says in words.
+func (c Case) Worded() Case {
+	known := func(table map[string]Text, code string) Text {
+		if t, ok := table[code]; ok {
+			return t
+		}
+		return caseOther
+	}
+	c.Says = CaseSays{What: known(caseKinds, c.Kind), Next: known(nextSteps, c.Next), Evidence: []Text{}}
+	if model := c.Evidence["model"]; model != "" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"Said by the model " + model + ".", "由模型 " + model + " 给出。"})
+	}
+	if t, ok := caseCauses[c.Evidence["cause"]]; ok {
+		c.Says.Evidence = append(c.Says.Evidence, t)
+	}
+	if n := c.Evidence["foreign"]; n != "" && n != "0" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"Its words cite " + n + " thing(s) that the till never sent.", "其说明引用了 " + n + " 项本机从未发送的内容。"})
+	}
+	return c
+}
+
+// Cases lists cases, newest first: those of a state ("open", "closed", or any where
+// it is empty), limit of them before the number given, if one is.
+func (c *Client) Cases(ctx context.Context, state string, limit int, before uint64) (Cases, error) {
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	if state != "" {
+		q.Set("state", state)
+	}
+	if before != 0 {
+		q.Set("before", strconv.FormatUint(before, 10))
+	}
+	var list Cases
+	err := c.call(ctx, http.MethodGet, "/v1/cases?"+q.Encode(), nil, nil, &list)
+	return list, err
+}
+
+// Case is a case by its number.
+func (c *Client) Case(ctx context.Context, id uint64) (Case, error) {
+	var one Case
+	err := c.call(ctx, http.MethodGet, "/v1/cases/"+strconv.FormatUint(id, 10), nil, nil, &one)
+	return one, err
+}
+
+// CloseCase closes a case under an idempotency key.
+func (c *Client) CloseCase(ctx context.Context, id uint64, n NewClosing, key string) (Case, error) {
+	var one Case
+	err := c.call(ctx, http.MethodPost, "/v1/cases/"+strconv.FormatUint(id, 10)+"/close", http.Header{"Idempotency-Key": {QuoteKey(key)}}, n, &one)
+	return one, err
+}
