@@ -69,6 +69,7 @@ type Sale struct {
 	Reason      *Reason    `json:"reason,omitempty"`
 	SecondsLeft *int       `json:"seconds_left,omitempty" doc:"How long the present state lasts by itself"`
 	QR          *QR        `json:"qr,omitempty" doc:"The code to show, while there is one"`
+	Price       *Price     `json:"price,omitempty" doc:"The price in the customer's currency, where that is not the shop's"`
 	Liveness    *Liveness  `json:"liveness,omitempty" doc:"The check to show, while one is open"`
 	Can         Can        `json:"can"`
 	History     History    `json:"history"`

@@ -11,7 +11,7 @@ func View(s sale.Sale, now sale.Now, p sale.Plan) Sale {
 	v := Sale{
 		ID: s.ID, Flow: s.Flow, State: s.State.String(), Amount: amount(s.Amount), Description: s.Description, Operator: s.Operator,
 		Says: says(&s), Reason: reason(s.Why), Can: can(&s), History: history(&s), Begun: s.BegunWall,
-		Liveness: liveness(&s, now, p),
+		Price: price(&s, now), Liveness: liveness(&s, now, p),
 	}
 	if end, ok := s.Window(now, p); ok {
 		left := max(0, int((end.Sub(now.At)+time.Second-1)/time.Second))
