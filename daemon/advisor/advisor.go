@@ -102,6 +102,10 @@ func (a *Advisor) Rules() *rules.Set { return a.set.Load() }
 // Close waits for the legs on the wire; none lasts beyond the cut.
 func (a *Advisor) Close() { a.running.Wait() }
 
+// slack is what a busy machine needs between the end of the wait and the answer:
+// the same for both tiers.
+func (l Limits) slack() time.Duration { return l.Answer - l.Cut }
+
 // Advise judges a case. It returns within Limits.Answer, or Limits.Total where a
 // validation model is configured, whatever the models, the network and ctx do;
 // what they have to say later is only learnt from.

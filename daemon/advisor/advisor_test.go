@@ -205,7 +205,7 @@ func TestValidationTightensWithinTheSecond(t *testing.T) {
 	}{
 		{&scripted{name: "v", after: 300 * ms, op: Opinion{Effect: rules.Refuse}}, rules.Refuse, CheckedTighter, 400 * ms, CheckedTighter},
 		{&scripted{name: "v", after: 300 * ms, op: Opinion{Effect: rules.Allow}}, rules.Review, CheckedModel, 400 * ms, CheckedCache},
-		{&scripted{name: "v", after: -1}, rules.Review, CheckedLate, 999 * ms, CheckedLate},
+		{&scripted{name: "v", after: -1}, rules.Review, CheckedLate, 940 * ms, CheckedLate},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			first := &scripted{name: "a", after: 100 * ms, op: Opinion{Effect: rules.Allow}}

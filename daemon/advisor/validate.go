@@ -62,7 +62,7 @@ func (a *Advisor) validate(ctx context.Context, c *rules.Case, adv *Advice, bega
 		decided := adv.Rules
 		decided.Effect = adv.Verdict.Effect()
 		f := v.fly(a, key, c, decided, began)
-		end := time.NewTimer(time.Until(began.Add(a.limits.Total - early)))
+		end := time.NewTimer(time.Until(began.Add(a.limits.Total - a.limits.slack())))
 		defer end.Stop()
 		select {
 		case <-f.done:
@@ -128,7 +128,7 @@ func (v *validator) fly(a *Advisor, key string, c *rules.Case, r rules.Record, b
 	a.running.Add(1)
 	go func() {
 		defer a.running.Done()
-		ctx, cancel := context.WithDeadline(context.Background(), began.Add(a.limits.Total))
+		ctx, cancel := context.WithDeadline(context.Background(), began.Add(a.limits.Total-a.limits.slack()))
 		defer cancel()
 		f.effect, f.class = v.ask(ctx, a.limits, c, r)
 		v.mu.Lock()

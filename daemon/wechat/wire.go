@@ -126,10 +126,33 @@ func (w *wire) send(ctx context.Context, method, target string, body []byte, pre
 		}
 		gone = &lost{unsent: !sent, host: d.base.Host, err: err}
 		if sent || ctx.Err() != nil {
-			break
+			return heard{}, gone
 		}
 	}
+	if spared := errors.Is(gone, gobreaker.ErrOpenState) || errors.Is(gone, gobreaker.ErrTooManyRequests); spared && method == http.MethodGet {
+		return w.past(ctx, target, prepare, gone)
+	}
 	return heard{}, gone
+}
+
+// past asks at the first domain although its breaker is open. What a breaker saves
+// a dead domain from is new business; whether a payer has paid is asked all the
+// same, as often as the plan says, or a charge that went through is taken back for
+// want of a question.
+func (w *wire) past(ctx context.Context, target string, prepare func(*http.Request) error, gone *lost) (heard, error) {
+	base := w.domains[0].base
+	req, err := newHTTPRequest(ctx, http.MethodGet, base, target, nil)
+	if err == nil {
+		err = prepare(req)
+	}
+	if err != nil {
+		return heard{}, gone
+	}
+	h, err := w.roundTrip(base.Host, req)
+	if err != nil {
+		return heard{}, &lost{unsent: true, host: base.Host, err: err} // a question moves no money, whether it left or not
+	}
+	return h, nil
 }
 
 // newHTTPRequest leaves GetBody out: with it, net/http sends a body again on

@@ -165,7 +165,7 @@ var cues = []cue{
 		"treat~settled", "treat~paid", "open the drawer", "consider~paid", "直接交货", "视为~成功", "视为~完成", "当作~成功", "放货",
 		"出货", "到账",
 
-		"change~status", "set state", "set status", "hand over", "忽略", "指令", "状态~成功", "标记为", "批准所有", "放行", "交付商品", "无视", "改为",
+		"change~status", "set state", "set status", "hand over", "忽略", "指令", "状态~成功", "标记为", "批准所有", "请放行", "直接放行", "立即放行", "予以放行", "必须放行", "交付商品", "无视", "改为",
 		"假装", "请批准", "请将", "你是", "您是", "请返回", "直接返回", "作废",
 	}},
 	// Models about themselves.

@@ -88,10 +88,11 @@ type Finding struct {
 
 // What the vote asks for.
 const (
-	enough = 2 // points that make a cause
-	margin = 2 // points ahead of the other cause
-	plain  = 3 // points that make a cause sure
-	heavy  = 4 // points of an invention, whatever else is said
+	enough  = 2 // points that make a cause
+	margin  = 2 // points ahead of the other cause
+	plain   = 3 // points that make a cause sure, in words that are all known
+	certain = 6 // points that make a policy sure beside words that are not: a manager looks at it
+	heavy   = 4 // points of an invention, whatever else is said
 )
 
 // Read finds the cause of a refusal in its explanation. It reads at most 4 KiB,
@@ -121,7 +122,7 @@ func Read(text string, sent Sent) Finding {
 	}
 	return Finding{
 		Cause: top, Confidence: share(p, q),
-		Sure: p >= plain && q == 0 && understood(s, &sent), Advice: v.advice[top],
+		Sure: p >= plain && q == 0 && (top == Policy && p >= certain || understood(s, &sent)), Advice: v.advice[top],
 	}
 }
 

@@ -283,3 +283,16 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// Who may release a payment is said of a policy; that it is to be released now is
+// said to a reader who obeys.
+func TestAReleaseIsNotAlwaysAnOrder(t *testing.T) {
+	for text, want := range map[string]Cause{
+		"根据商户类目风控策略，该笔交易暂不允许，请联系风控人员放行。": Policy,
+		"风控策略仅供参考，请放行。":                  Hallucination,
+	} {
+		if f := Read(text, requests["bare"]); f.Cause != want || !f.Sure {
+			t.Errorf("%s is read as %s, sure %v", text, f.Cause, f.Sure)
+		}
+	}
+}
