@@ -91,8 +91,7 @@ function price(s) {
   const rows = [...row('标价', 'Price', money(p.asked)), ...row('汇率', 'Rate', rate(p))];
   if (rests(s) || p.seconds_left === undefined) return rows;
   const age = p.age_s + sales.since(s.id), left = Math.max(0, p.seconds_left - sales.since(s.id));
-  return [...rows, ...row('区间', 'Range', range(p)), ...row('汇率时间', 'Rate of', both(`${age} 秒前`, `${age} s ago`)),
-    ...row('有效至', 'Valid until', both(clock(left), `${left} s`))];
+  return [...rows, ...row('区间', 'Range', range(p)), ...row('汇率时长', 'Rate age', `${age} 秒 s`), ...row('有效至', 'Valid until', clock(left))];
 }
 
 function render() {
@@ -131,7 +130,7 @@ function renderSale(s) {
   $('price').replaceChildren(...figures);
   $('agree').hidden = s.state !== 'awaiting_confirmation' || !s.can.consent || over;
   $('agree').disabled = busy || performance.now() < steady;
-  $('count').replaceChildren(...(left > 0 ? both(`${left} 秒`, `${left} s`) : []));
+  $('count').replaceChildren(...(left > 0 ? [`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`] : []));
 }
 
 // agree says nothing of who agrees: an operator's name is what makes a manager.
