@@ -25,6 +25,7 @@ type NewSale struct {
 	Flow        sale.Flow      `json:"flow" enum:"merchant,payer" doc:"Who shows the code: the till (merchant) or the customer (payer)"`
 	Amount      string         `json:"amount" minLength:"1" maxLength:"24" example:"12.80" doc:"A decimal with at most the currency's own decimals"`
 	Currency    money.Currency `json:"currency" minLength:"3" maxLength:"3" example:"CNY" doc:"ISO 4217 code in capitals"`
+	PayIn       money.Currency `json:"pay_in,omitempty" minLength:"3" maxLength:"3" example:"CNY" doc:"What the customer pays in, where that is not the sale's currency; see pay_in of the status"`
 	Description string         `json:"description,omitempty" maxLength:"127" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"What the customer reads in the wallet"`
 	Operator    string         `json:"operator,omitempty" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"Who asks"`
 	Code        string         `json:"code,omitempty" maxLength:"128" doc:"Payer flow: the customer's code, if it was scanned already"`
@@ -160,6 +161,7 @@ type Status struct {
 	Version  string         `json:"version"`
 	Currency money.Currency `json:"currency" doc:"What this till usually takes"`
 	Decimals int            `json:"decimals" doc:"Decimals of that currency"`
+	PayIn    *PayIn         `json:"pay_in,omitempty" doc:"The other currency that customers can pay in, where there is one"`
 	Time     time.Time      `json:"time" doc:"The wall clock"`
 	Seq      uint64         `json:"seq" doc:"The last entry of the journal"`
 	Health   Health         `json:"health"`

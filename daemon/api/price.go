@@ -3,8 +3,15 @@ package api
 import (
 	"time"
 
+	"qrposd/rules/money"
 	"qrposd/rules/sale"
 )
+
+// PayIn is a currency that customers can pay in, beside the shop's own.
+type PayIn struct {
+	Currency money.Currency `json:"currency" example:"CNY"`
+	Default  bool           `json:"default,omitempty" doc:"A sale that does not name what it is paid in is paid in this"`
+}
 
 // Price is a sale in the currency that the customer pays in: what both screens show
 // of it. Rates are in that currency for one unit of the shop's.

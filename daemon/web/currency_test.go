@@ -1,9 +1,15 @@
 package web
 
 import (
+	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
+	"qrposd/daemon/api"
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
 )
@@ -90,5 +96,113 @@ func TestPriceRunsOut(t *testing.T) {
 	shop.apply(t, id, sale.Event{Kind: sale.Concluded, Why: &sale.Reason{Code: "price_expired", Message: "the price no longer holds"}})
 	b.see("#advice", "You were not charged")
 	b.legible()
+	b.clean()
+}
+
+// TestPaysIn is who decides what a customer pays in: the request, and otherwise the
+// till's default. A key that is used for both asks for two things.
+func TestPaysIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		offered *api.PayIn
+		body    string
+		want    money.Currency
+		code    string
+	}{
+		"nothing offered":         {nil, ``, "", ""},
+		"offered":                 {&api.PayIn{Currency: "CNY"}, ``, "", ""},
+		"asked for":               {&api.PayIn{Currency: "CNY"}, `, "pay_in": "CNY"`, "CNY", ""},
+		"by default":              {&api.PayIn{Currency: "CNY", Default: true}, ``, "CNY", ""},
+		"against the default":     {&api.PayIn{Currency: "CNY", Default: true}, `, "pay_in": "HKD"`, "", ""},
+		"not the one on offer":    {&api.PayIn{Currency: "CNY"}, `, "pay_in": "USD"`, "", "currency_not_offered"},
+		"asked of a single till":  {nil, `, "pay_in": "CNY"`, "CNY", ""}, // the desk knows better
+		"no currency":             {&api.PayIn{Currency: "CNY"}, `, "pay_in": "cn"`, "", "request_invalid"},
+		"a currency of no pocket": {nil, `, "pay_in": "XXQ"`, "", "currency_unknown"},
+	} {
+		shop := newShop()
+		o := optionsOf(shop, &safeBuffer{})
+		o.Currency, o.PayIn = "HKD", c.offered
+		url := serveAt(t, o)
+		open := func(body string) (*http.Response, string) {
+			res, b := send(t, url, request{method: "POST", path: "/v1/sales", body: body, header: map[string]string{
+				"Content-Type": "application/json", "Idempotency-Key": `"pays-in-01"`,
+			}})
+			return res, string(b)
+		}
+		res, body := open(`{"flow": "merchant", "amount": "100.00", "currency": "HKD"` + c.body + `}`)
+		if c.code != "" {
+			if res.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(body, `"`+c.code+`"`) {
+				t.Errorf("%s: %d %s, want %s", name, res.StatusCode, body, c.code)
+			}
+			continue
+		}
+		if res.StatusCode != http.StatusCreated {
+			t.Fatalf("%s: %d %s", name, res.StatusCode, body)
+		}
+		if got := shop.get(t, shop.newest(t, 1)).PayIn; got != c.want {
+			t.Errorf("%s: paid in %q, want %q", name, got, c.want)
+		}
+		if res, body = open(`{"flow": "merchant", "amount": "100.00", "currency": "HKD", "pay_in": "CNY", "operator": "x"}`); res.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(body, "once_mismatch") {
+			t.Errorf("%s: the key asks for another sale: %d %s", name, res.StatusCode, body)
+		}
+	}
+}
+
+func serveAt(t *testing.T, o Options) string {
+	t.Helper()
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(serve(t, s, ln))
+	return "http://" + ln.Addr().String()
+}
+
+// TestKeypadAsksForACurrency is the choice on the keypad: the till's default, until
+// somebody chooses, and that again for the next customer.
+func TestKeypadAsksForACurrency(t *testing.T) {
+	shop := newShop()
+	o := judging(shop)
+	o.Currency, o.PayIn = "HKD", &api.PayIn{Currency: "CNY"}
+	url := serveAt(t, o)
+	b := browse(t)
+	b.open(url, 800, 480)
+	b.see("#pay-here", "HKD")
+	b.see("#pay-there", "CNY")
+	pressed := func(id string) {
+		t.Helper()
+		b.until(`[...document.querySelectorAll('#pay-in [aria-pressed="true"]')].map((e) => e.id).join() === '` + id + `'`)
+	}
+	pressed("pay-here")
+	b.press("#pay-there")
+	pressed("pay-there")
+	b.do(chromedp.KeyEvent("10000"))
+	b.see("#typed", "100.00")
+	b.fits()
+	b.shot("keypad")
+	b.press("#scan")
+	b.see("#headline", "Scan the customer's code")
+	if got := shop.get(t, shop.newest(t, 1)); got.PayIn != "CNY" || got.Amount.Currency != "HKD" {
+		t.Errorf("%s paid in %q", got.Amount, got.PayIn)
+	}
+	b.press("#cancel")
+	b.press("#new")
+	pressed("pay-here")
+	b.do(chromedp.KeyEvent("10000"))
+	b.see("#typed", "100.00")
+	b.press("#scan")
+	b.see("#headline", "Scan the customer's code")
+	if got := shop.get(t, shop.newest(t, 2)); got.PayIn != "" {
+		t.Errorf("the next customer pays in %q", got.PayIn)
+	}
+	b.open(url, 480, 800)
+	b.press("#cancel")
+	b.press("#new")
+	b.see("#pay-there", "CNY")
+	b.fits()
+	b.shot("keypad-tall")
 	b.clean()
 }

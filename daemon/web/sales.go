@@ -108,7 +108,7 @@ func (s *Server) saleRoutes(r *router) {
 	get.Parameters = []*huma.Param{preferParam("the sale rests")}
 	huma.Register(r, get, s.sale)
 
-	badBasket := codes{http.StatusUnprocessableEntity: {"basket_mismatch"}}
+	badBasket := codes{http.StatusUnprocessableEntity: {"basket_mismatch", "currency_single", "currency_not_offered"}}
 	open := r.op(http.MethodPost, "/v1/sales", "openSale", "Open a sale", keyed, badAmount, badCode, badBasket, notNow)
 	open.Parameters = []*huma.Param{keyParam(), preferParam("the QR code or the outcome is there")}
 	open.DefaultStatus = http.StatusCreated
@@ -148,6 +148,9 @@ func (s *Server) view(v sale.Sale) api.Sale { return api.View(v, s.Clock.Now(), 
 func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error) {
 	b := &in.Body
 	asked := append([]string{"open", string(b.Flow), b.Amount, string(b.Currency), b.Description, b.Operator, sale.NewPayerCode(b.Code).ID()}, asks(b.Basket)...)
+	if b.PayIn != "" { // a request without it has the digest that it always had
+		asked = append(asked, "pay_in", string(b.PayIn))
+	}
 	key, err := in.once(asked...)
 	if err != nil {
 		return nil, err
@@ -160,6 +163,10 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 		return nil, api.NewProblem(http.StatusUnprocessableEntity, "code_unexpected", "only a payer sale takes the customer's code",
 			`leave out the code, or ask for flow "payer"`)
 	}
+	payIn, err := s.payIn(b)
+	if err != nil {
+		return nil, err
+	}
 	items, err := readBasket(b.Basket, m)
 	if err != nil {
 		return nil, err
@@ -168,7 +175,7 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 		s.Rung(key.Key, items)
 		defer s.Rung(key.Key, nil)
 	}
-	v, replayed, err := s.Till.Open(ctx, sale.New{Flow: b.Flow, Amount: m, Description: b.Description, Operator: b.Operator}, key)
+	v, replayed, err := s.Till.Open(ctx, sale.New{Flow: b.Flow, Amount: m, PayIn: payIn, Description: b.Description, Operator: b.Operator}, key)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}

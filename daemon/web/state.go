@@ -149,7 +149,7 @@ func (s *Server) status(ctx context.Context, _ *struct{}) (*statusOutput, error)
 func (s *Server) state(h api.Health, seq uint64) api.Status {
 	decimals, _ := money.Exponent(s.Currency) // New has checked it
 	return api.Status{
-		Till: s.Name, Shop: s.Shop, Version: s.Version, Currency: s.Currency, Decimals: decimals, Time: time.Now(), Seq: seq, Health: h, Notices: h.Notices(),
+		Till: s.Name, Shop: s.Shop, Version: s.Version, Currency: s.Currency, Decimals: decimals, PayIn: s.PayIn, Time: time.Now(), Seq: seq, Health: h, Notices: h.Notices(),
 	}
 }
 

@@ -61,7 +61,9 @@ type Clock interface {
 }
 
 // Options are what a server needs. Without a Backup none can be asked for; the
-// rest is required but for Name and Version.
+// rest is required but for Name, Shop, PayIn and Version.
+//
+// budget: each comes from another room, and the composition root has them all
 type Options struct {
 	Till    Till
 	Book    Book
@@ -79,6 +81,7 @@ type Options struct {
 	Shop     string         // what customers know the shop by; may be empty
 	Version  string         // of the daemon
 	Currency money.Currency // what the cashier's keypad types
+	PayIn    *api.PayIn     // what customers can pay in beside it; nil is nothing
 }
 
 func (o Options) validate() error {
