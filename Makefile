@@ -8,8 +8,8 @@ export CGO_ENABLED := 0
 # The version comes from git where there is one; a source archive builds as "dev".
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD     = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' $(SMALL)
-# What we did not write is not inlined: 0.9 MB less on the card, 0.6 MB less in memory, for an eighth of a signature's time.
-SMALL     = -gcflags=std=-l -gcflags=github.com/...=-l
+# Nothing is inlined: 1.1 MB less on the card, 0.6 MB less in memory, for an eighth of a signature's time.
+SMALL     = -gcflags=all=-l
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
 SEEDS     ?= 2000
