@@ -35,7 +35,7 @@ func demo(ctx context.Context, c *call) error {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
-	fmt.Fprintf(c.out, "cashier page   %s\ncustomer phone %s/sim/\nfaults         `qrposd demo -h`, or on the customer's page\n%s", d.page, s.url, s.hint("scenarios      "))
+	fmt.Fprintf(c.out, "cashier page   %s\nsecond screen  %s/customer\ncustomer phone %s/sim/\nfaults         `qrposd demo -h`, or on the customer's page\n%s", d.page, d.page, s.url, s.hint("scenarios      "))
 	if *once {
 		t := &tour{sim: s, till: &api.Client{Base: d.page}, out: c.out}
 		err = t.run(ctx)
