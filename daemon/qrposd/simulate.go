@@ -139,6 +139,7 @@ func (s *simulation) equip(speed float64) error {
 	if s.ai {
 		line("enabled = true")
 	}
+	line("liveness.enabled = true\nliveness.dim = 128")
 	line("[wechat]\nmchid = %q\nappid = %q\nserial = %q\nprivate_key_file = %q", inst.MchID, inst.AppID, inst.MerchantSerial, inst.KeyFile)
 	line("notify_url = \"https://pay.example.com/notify\"\nbase_urls = [%q]\nconnect_timeout = %q\ntotal_timeout = %q", s.url, min(total, 2*time.Second).String(), total.String())
 	line("apiv3_key_file = %q", inst.APIv3KeyFile)

@@ -41,6 +41,7 @@ type aiBook struct {
 	projections map[string]*projection
 	sessions    map[string]*liveness
 	last        map[string][]float64 // the vector told last, by payer
+	told        [][]float64          // every vector that was told, for whoever looks where they went
 	crossings   map[string]*crossing // of two currencies, by merchant order number
 	scenarios   map[string]bool      // those that are on
 	seq         int

@@ -14,6 +14,7 @@ import (
 const (
 	livenessLife = 5 * time.Minute // of a session, before TimeScale
 	vectorDim    = 128
+	maxTold      = 64 // vectors that are remembered
 
 	livePending = "PENDING"
 	liveDone    = "DONE"
@@ -169,6 +170,13 @@ func (w *WeChat) pollLiveness(c *call) outcome {
 	return outcome{ai: a}
 }
 
+// Faces are the vectors that were told, oldest first: whoever looks for them elsewhere has to know them.
+func (w *WeChat) Faces() [][]float64 {
+	w.lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.ai.told)
+}
+
 // face is a fresh vector of the payer: noise around what is theirs. Outcome twice tells the vector told before.
 func (w *WeChat) face(l *liveness) []float64 {
 	payer := l.setting.Payer
@@ -191,5 +199,6 @@ func (w *WeChat) face(l *liveness) []float64 {
 		v[i] /= math.Sqrt(length)
 	}
 	w.ai.last[payer] = v
+	w.ai.told = append(w.ai.told[max(0, len(w.ai.told)-maxTold+1):], v)
 	return slices.Clone(v)
 }

@@ -41,6 +41,8 @@ func (w *WeChat) serveControl(rw http.ResponseWriter, r *http.Request) {
 		})
 	case "GET ai", "POST ai", "DELETE ai":
 		w.serveAI(rw, r)
+	case "GET ai/faces":
+		reply(rw, w.Faces(), nil)
 	case "GET notices", "POST notices", "DELETE notices":
 		w.serveNotices(rw, r)
 	case "POST notices/send":
