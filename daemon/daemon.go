@@ -124,7 +124,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge}, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}
@@ -167,7 +167,7 @@ func (d *Daemon) openDesk() {
 	if d.o.Faults.Journal != nil {
 		journal = d.o.Faults.Journal(journal)
 	}
-	journal = overheard{journal, d.sessions}
+	journal = bell{overheard{journal, d.sessions}, func(code, message string) { d.web.Tell(code, message) }}
 	var wallets []scanner.Wallet
 	if d.cfg.Scanner.Path != "" {
 		d.scanner = scanner.New(d.cfg.Scanner, d.o.Log)

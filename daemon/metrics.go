@@ -21,6 +21,7 @@ func (d *Daemon) metrics(w io.Writer) {
 	line("# TYPE qrposd_sales_driven gauge\nqrposd_sales_driven %d", driven)
 	d.judge.metrics(line)
 	d.refused.metrics(line)
+	cases{d.store, d.o.Log}.metrics(line)
 }
 
 func (j *judge) metrics(line func(string, ...any)) {

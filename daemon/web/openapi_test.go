@@ -42,7 +42,7 @@ func documented(t *testing.T, doc apiDocument, q request, p api.Problem) {
 	t.Helper()
 	path, _, _ := strings.Cut(q.path, "?")
 	parts := strings.Split(path, "/")
-	if len(parts) > 3 && parts[2] == "sales" {
+	if len(parts) > 3 && (parts[2] == "sales" || parts[2] == "cases") {
 		parts[3] = "{id}"
 	}
 	op, ok := doc.Paths[strings.Join(parts, "/")][strings.ToLower(q.method)]
@@ -66,7 +66,7 @@ func documented(t *testing.T, doc apiDocument, q request, p api.Problem) {
 }
 
 func TestOpenAPI(t *testing.T) {
-	s := start(t, newShop())
+	s := startWith(t, newShop(), func(o *Options) { o.Cases = newDesk() })
 	res, body := send(t, s.url, request{method: "GET", path: "/openapi.json"})
 	if res.StatusCode != 200 || string(body) != string(s.OpenAPI()) {
 		t.Fatalf("%d %.100s", res.StatusCode, body)
@@ -90,7 +90,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	slices.Sort(ids)
-	want := []string{"cancelSale", "followEvents", "getLivenessSVG", "getQRCodePNG", "getQRCodeSVG", "getSale", "getStatus", "listSales", "live", "makeBackup", "openSale", "ready", "refundSale", "scanCode"}
+	want := []string{"cancelSale", "closeCase", "followEvents", "getCase", "getLivenessSVG", "getQRCodePNG", "getQRCodeSVG", "getSale", "getStatus", "listCases", "listSales", "live", "makeBackup", "openSale", "ready", "refundSale", "scanCode"}
 	if !slices.Equal(ids, want) || doc.OpenAPI != "3.1.0" {
 		t.Errorf("operations %v of OpenAPI %s, want %v", ids, doc.OpenAPI, want)
 	}

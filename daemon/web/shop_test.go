@@ -319,8 +319,15 @@ type till struct {
 
 func start(t *testing.T, b *shop) *till {
 	t.Helper()
+	return startWith(t, b, func(*Options) {})
+}
+
+func startWith(t *testing.T, b *shop, change func(*Options)) *till {
+	t.Helper()
 	log := &safeBuffer{}
-	s, err := New(optionsOf(b, log))
+	o := optionsOf(b, log)
+	change(&o)
+	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
