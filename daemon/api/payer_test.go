@@ -41,3 +41,22 @@ func TestTheCustomerIsToldTheTruth(t *testing.T) {
 		}
 	}
 }
+
+// What ended by the till's own conclusion is told as not found, since somebody may
+// have paid; a code that nobody saw is not among it.
+func TestUnseenIsWhatCouldBePaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		flow sale.Flow
+		code string
+		want string
+	}{
+		"a code that was shown":  {sale.Merchant, "weixin://x", "declined_unseen"},
+		"a code that never came": {sale.Merchant, "", "declined_final"},
+		"a charge":               {sale.Payer, "", "declined_unseen"},
+	} {
+		s := sale.Sale{Flow: c.flow, State: sale.Declined, Attempts: []sale.Attempt{{OrderNo: "S1", End: sale.EndConcluded, CodeURL: c.code}}}
+		if got := says(&s).Code; got != c.want {
+			t.Errorf("%s is told as %s, want %s", name, got, c.want)
+		}
+	}
+}

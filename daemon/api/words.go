@@ -135,7 +135,7 @@ func stage(s *sale.Sale) string {
 		}
 	case sale.Declined, sale.Cancelled, sale.Expired:
 		switch {
-		case a != nil && a.End == sale.EndConcluded:
+		case a != nil && a.End == sale.EndConcluded && (s.Flow == sale.Payer || a.CodeURL != ""): // a code that nobody saw was not paid
 			return s.State.String() + "_unseen"
 		case s.State == sale.Declined && !s.Retryable():
 			return "declined_final"
