@@ -148,7 +148,8 @@ func (e Epoch) MarshalText() ([]byte, error) { return nil, ErrSealed }
 
 // Audit is the digest of the vector that may be kept: HMAC-SHA256 under a key that
 // HKDF derives of the session's token and the epoch. It is empty where there is no
-// vector, no token or no key: a digest of nothing would look like evidence.
+// vector, no token or no key: a digest of nothing would look like evidence. A block
+// of zeros follows the numbers.
 func (v Vector) Audit(sessionToken []byte, epoch Epoch) string {
 	if v.Dim() == 0 || len(sessionToken) == 0 || epoch.key == nil {
 		return ""
@@ -165,6 +166,11 @@ func (v Vector) Audit(sessionToken []byte, epoch Epoch) string {
 		mac.Write(one[:])
 	}
 	clear(one[:])
+	// A hash keeps its last block, and leaves copies of it behind: zeros, which are
+	// part of what is digested, take the place of the last numbers there.
+	for range sha256.BlockSize / len(one) {
+		mac.Write(one[:])
+	}
 	return hex.EncodeToString(mac.Sum(nil))
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,7 +186,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	mac := hmac.New(sha256.New, key)
-	if err := binary.Write(mac, binary.LittleEndian, v.values()); err != nil {
+	if err := binary.Write(mac, binary.LittleEndian, append(slices.Clone(v.values()), make([]float64, 8)...)); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := v.Audit([]byte("token"), e), hex.EncodeToString(mac.Sum(nil)); got != want {
