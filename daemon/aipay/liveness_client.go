@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"sync"
 	"time"
 
 	"qrposd/daemon/wechat"
@@ -165,17 +164,19 @@ func (c *Client) openCheck(ctx context.Context, step sale.Step, s sale.Sale, req
 	return sale.Event{Kind: sale.LivenessOpened, Liveness: &sale.Liveness{OrderNo: step.OrderNo, Session: k.session(s), URL: ch.URL, Lasts: lasts}}
 }
 
-// noCheck is what anything but a good answer means. Only the API's signed word that
-// it will not have this session ends a try.
+// noCheck is what anything but a good answer means. Only the API's word that it does
+// not know this session, or will not have it, ends a try.
 func (c *Client) noCheck(step sale.Step, s sale.Sale, req sale.Request, a wechat.Answer) sale.Event {
-	known := s.Liveness != nil && s.Liveness.Session != ""
-	if known && a.Lost == nil && a.Unverified == nil && (a.Status == http.StatusForbidden || a.Status == http.StatusNotFound || a.Status == http.StatusGone) {
-		return failed(whyEnded)
-	}
 	if a.Lost == nil && a.Status < 300 { // Hear would look for a transaction in it
 		return unclear(whyUnread)
 	}
+	step.Do = sale.Query // a session is looked up as an order is
 	ev, _ := c.api.Hear(step, s, req, a)
+	known := s.Liveness != nil && s.Liveness.Session != ""
+	refused := a.Lost == nil && a.Unverified == nil && a.Status == http.StatusForbidden
+	if known && (ev.Kind == sale.Missing || refused) {
+		return failed(whyEnded)
+	}
 	return sale.Event{Kind: sale.Unclear, Why: ev.Why}
 }
 
@@ -291,70 +292,4 @@ func (c *Client) whole(step sale.Step, s sale.Sale, req sale.Request) sale.Reque
 		return req
 	}
 	return whole
-}
-
-// first is the first of two vectors. It is nowhere but in memory: a restart asks for
-// it again.
-type first struct {
-	session string
-	vector  Vector
-	asked   bool // the second session is open
-	timer   *time.Timer
-}
-
-// firsts are the first vectors of the sales that wait for a second one.
-type firsts struct {
-	mu  sync.Mutex
-	all map[sale.ID]*first
-}
-
-// of says whether there is a first vector of a session, and whether the second
-// session is open.
-func (f *firsts) of(id sale.ID, session string) (there, asked bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	one := f.all[id]
-	return one != nil && one.session == session, one != nil && one.asked
-}
-
-// take hands the first vector to whoever compares it, and wipes it.
-func (f *firsts) take(id sale.ID, session string) Vector {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	one := f.all[id]
-	if one == nil || one.session != session {
-		return Vector{}
-	}
-	one.timer.Stop()
-	delete(f.all, id)
-	return one.vector
-}
-
-// keep holds a vector for no longer than the second one is waited for.
-func (f *firsts) keep(id sale.ID, session string, v Vector, lasts time.Duration) {
-	f.drop(id)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.all == nil {
-		f.all = make(map[sale.ID]*first)
-	}
-	f.all[id] = &first{session, v, false, time.AfterFunc(lasts, func() { f.drop(id) })}
-}
-
-func (f *firsts) sent(id sale.ID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if one := f.all[id]; one != nil {
-		one.asked = true
-	}
-}
-
-func (f *firsts) drop(id sale.ID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if one := f.all[id]; one != nil {
-		one.timer.Stop()
-		one.vector.Zero()
-		delete(f.all, id)
-	}
 }

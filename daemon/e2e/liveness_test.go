@@ -164,10 +164,7 @@ func TestLivenessIsShown(t *testing.T) {
 func TestLivenessTwice(t *testing.T) {
 	st := newStreet(t)
 	st.o.setAI(livenessOf(byRule, "pass"))
-	var cuts []string
-	for _, point := range []string{"", "liveness_opened:after-commit", "verify:before-send", "verify:after-send", "liveness_passed:before-commit"} {
-		cuts = append(cuts, point)
-	}
+	cuts := []string{"", "liveness_opened:after-commit", "verify:before-send", "verify:after-send", "liveness_passed:before-commit"}
 	for _, point := range cuts {
 		s := st.checked(t, built(t).faulty, byRule, edit{"aipay", "liveness.twice_from = 2000"})
 		env := []string{}
