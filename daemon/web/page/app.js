@@ -1,5 +1,6 @@
 import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
+import { look } from './cases.js';
 import { listen } from './keys.js';
 import { Sales, clock, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
 
@@ -264,7 +265,7 @@ function start() {
   listen({ type, scanned });
   setInterval(tick, 250);
   render();
-  follow({ loaded, sale: heard, status: (s) => { status = s; render(); }, notice: (n) => tell(say(n.text)), reachable: (is) => { if (is !== reachable) { reachable = is; render(); } } });
+  follow({ loaded, sale: heard, status: (s) => { status = s; render(); look(); }, notice: (n) => { tell(say(n.text)); look(); }, reachable: (is) => { if (is !== reachable) { reachable = is; render(); } } });
 }
 
 async function loaded(list) {
