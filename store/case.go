@@ -33,11 +33,18 @@ type CaseKind string
 // for what was asked. Its subject is the order.
 const ReconciliationMismatch CaseKind = "reconciliation_mismatch"
 
+// PolicyRefusal is a day on which a policy of the provider's refused a sale. Its
+// subject is the day: how many follow is for the watch of refusals to say.
+const PolicyRefusal CaseKind = "policy_refusal"
+
 // CaseStep is what the owner is asked to do about a case.
 type CaseStep string
 
 // ComparePayment: hold the sale against the provider's bill and the receipt.
 const ComparePayment CaseStep = "compare_payment"
+
+// AskService: ask the payment service which of its rules it was.
+const AskService CaseStep = "ask_service"
 
 // Case is something that a person has to look at.
 type Case struct {
@@ -84,6 +91,11 @@ func openCases(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event) error {
 		if err := openCase(tx, c); err != nil {
 			return err
 		}
+	}
+	if after.Appeal && !before.Appeal {
+		return openCase(tx, Case{
+			Kind: PolicyRefusal, Subject: ev.Wall.UTC().Format(time.DateOnly), Sale: after.ID, OrderNo: after.Current().OrderNo, At: ev.At, Wall: ev.Wall, Next: AskService,
+		})
 	}
 	return nil
 }

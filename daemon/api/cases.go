@@ -62,11 +62,19 @@ var (
 			"A model of the payment service says that this payment is not what was asked for. It changed nothing in the till's books.",
 			"支付服务的对账模型认为该笔付款与请求不符。本机账目未因此作任何更改。",
 		},
+		"policy_refusal": {
+			"A rule of the payment service refused a sale today. Nothing was charged by that; the manager at the till decided how it went on.",
+			"今日有交易被支付服务的规则拒绝，该次未扣款，由店内主管决定后续处理。",
+		},
 	}
 	nextSteps = map[string]Text{
 		"compare_payment": {
 			"Compare the amount and the order number with the provider's bill and the receipt. If the customer was charged wrongly, give the money back with a refund. Then close the case.",
 			"请将金额和订单号与支付方账单及小票核对。如收款有误，请办理退款，然后关闭此事项。",
+		},
+		"ask_service": {
+			"Ask the payment service which rule it was, and whether it is meant for this shop. See in the rejections whether more are refused than before. Then close the case.",
+			"请向支付服务询问所触发的规则及其是否适用于本店，并查看拒绝率是否升高，然后关闭此事项。",
 		},
 	}
 	caseCauses = map[string]Text{
