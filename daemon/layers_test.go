@@ -30,6 +30,7 @@ var rooms = []room{
 	{"rules/explain", []string{"rules/money"}},
 	{"rules/intent", []string{"rules/money", "rules/document"}},
 	{"rules/rejection", nil},
+	{"rules/day", []string{"rules/money", "rules/sale"}},
 
 	{"hw/scanner", nil},
 	{"hw/qr", nil},
@@ -50,6 +51,7 @@ var rooms = []room{
 	{"daemon/aipay", []string{"rules/money", "rules/sale", "rules/explain", "daemon/wechat"}}, // its requests are signed like WeChat's
 	{"daemon/llm", []string{"rules/money", "rules/sale", "rules/explain"}},                    // holds what leaves against the closed vocabulary
 	{"daemon/emvqr", []string{"rules/money", "rules/sale"}},
+	{"daemon/bill", []string{"rules/money", "rules/sale"}},
 	{"daemon/fleet", []string{"rules/money", "rules/sale", "store/queue"}},
 	{"daemon/advisor", []string{"rules", "rules/money", "rules/sale"}},                // models through its own interface
 	{"daemon/checkout", []string{"rules", "rules/money", "rules/sale", "hw/scanner"}}, // a Scan is its input
