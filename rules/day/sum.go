@@ -1,0 +1,308 @@
+package day
+
+import (
+	"cmp"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"qrposd/rules/money"
+	"qrposd/rules/sale"
+)
+
+// X is a look at the period so far.
+func (d Day) X(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) (Report, error) {
+	if err := d.check(); err != nil {
+		return Report{}, err
+	}
+	s := sums{Day: d, rows: make(map[row]*Row), totals: make(map[money.Currency]*Total), orders: make(map[order]*moved), seen: make(map[sale.ID]bool)}
+	s.report = Report{
+		Kind: X, Till: d.Till, Number: d.Number, Began: d.Began, Ended: d.Ended, Head: d.Head,
+		Rows: []Row{}, Totals: []Total{}, Drawers: []Count{}, Missing: []Missing{},
+	}
+	for r, err := range records {
+		if err == nil {
+			err = s.record(r)
+		}
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	for l, err := range legs {
+		if err == nil {
+			err = s.post(l)
+		}
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	if err := errors.Join(s.drawers(), s.equation()); err != nil {
+		return Report{}, err
+	}
+	return s.finish(), nil
+}
+
+// Z closes the period, or says in an Unbalanced what keeps it open.
+func (d Day) Z(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) (Report, error) {
+	if d.Head.Link == "" || d.Number < 1 {
+		return Report{}, fault("day_head", "this is an error of the program: keep the journal", "a day is closed under a number and with the head of the journal")
+	}
+	r, err := d.X(records, legs)
+	if err != nil {
+		return Report{}, err
+	}
+	if !r.Balanced {
+		return Report{}, &Unbalanced{r.Missing}
+	}
+	r.Kind = Z
+	return r, nil
+}
+
+type row struct {
+	operator string
+	method   Method
+	state    string
+	currency money.Currency
+}
+
+// order is one order's money in one currency.
+type order struct {
+	sale     sale.ID
+	no       string
+	currency money.Currency
+}
+
+// moved is what an order moved to the shop, as its sale and as the journal has it.
+type moved struct {
+	here, posted int64
+	operator     string
+	state        string
+}
+
+type sums struct {
+	Day
+	report Report
+	rows   map[row]*Row
+	totals map[money.Currency]*Total
+	orders map[order]*moved
+	seen   map[sale.ID]bool
+}
+
+// plus adds to a sum, which may not overflow.
+func plus(to *int64, n int64) error {
+	sum, err := money.Money{Minor: *to}.Add(money.Money{Minor: n})
+	*to = sum.Minor
+	return err
+}
+
+func (s *sums) row(k row) *Row {
+	r := s.rows[k]
+	if r == nil {
+		r = &Row{Operator: k.operator, Method: k.method, State: k.state, Currency: k.currency}
+		s.rows[k] = r
+	}
+	return r
+}
+
+func (s *sums) total(c money.Currency) *Total {
+	t := s.totals[c]
+	if t == nil {
+		t = &Total{Currency: c}
+		s.totals[c] = t
+	}
+	return t
+}
+
+func (s *sums) order(k order) *moved {
+	m := s.orders[k]
+	if m == nil {
+		m = &moved{}
+		s.orders[k] = m
+	}
+	return m
+}
+
+// record adds what a sale did in the period.
+func (s *sums) record(r Record) error {
+	before, after := &r.Before, &r.After
+	if s.seen[after.ID] || before.ID != "" && before.ID != after.ID {
+		return fault("day_sale", "this is an error of the program: keep the journal", "sale %.40s is there twice, or is another one than before", after.ID)
+	}
+	s.seen[after.ID] = true
+	if r.Method == "" {
+		r.Method = MethodOf(*after)
+	}
+	k := row{after.Operator, r.Method, after.State.String(), after.Amount.Currency}
+	if before.ID == "" {
+		s.row(k).Sales++
+	}
+	for i := range after.Attempts {
+		a := &after.Attempts[i]
+		was := before.Attempt(a.OrderNo)
+		switch {
+		case a.End == sale.Open:
+			s.doubt(after, a)
+		case a.End == sale.EndPaid && (was == nil || was.End != sale.EndPaid):
+			if err := s.paid(k, after, a.OrderNo); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range after.Refunds {
+		f := &after.Refunds[i]
+		was := before.Refund(f.No)
+		switch {
+		case f.State == sale.RefundPaid && (was == nil || was.State != sale.RefundPaid):
+			k.operator = cmp.Or(f.By, after.Operator)
+			if err := s.refunded(k, after, f); err != nil {
+				return err
+			}
+		case f.State == sale.RefundOwed || f.State == sale.RefundWorking || f.State == sale.RefundHeld:
+			if err := plus(&s.total(f.Amount.Currency).Owed, f.Amount.Minor); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sums) paid(k row, after *sale.Sale, no string) error {
+	r, t := s.row(k), s.total(k.currency)
+	r.Payments++
+	m := s.order(order{after.ID, no, k.currency})
+	m.operator, m.state = after.Operator, after.State.String()
+	n := after.Amount.Minor
+	return errors.Join(plus(&r.Paid, n), plus(&t.Paid, n), plus(&m.here, n))
+}
+
+func (s *sums) refunded(k row, after *sale.Sale, f *sale.Refund) error {
+	r, t := s.row(k), s.total(k.currency)
+	r.Refunds++
+	m := s.order(order{after.ID, f.OrderNo, k.currency})
+	m.operator, m.state = after.Operator, after.State.String()
+	n := f.Amount.Minor
+	return errors.Join(plus(&r.Refunded, n), plus(&t.Refunded, n), plus(&m.here, -n))
+}
+
+func (s *sums) doubt(after *sale.Sale, a *sale.Attempt) {
+	m := missing(InDoubt)
+	m.Sale, m.OrderNo, m.Operator, m.Detail, m.Amount = after.ID, a.OrderNo, after.Operator, after.State.String(), after.Amount
+	m.Age = int64(max(0, s.Now.Sub(after.Changed)).Seconds())
+	s.report.Missing = append(s.report.Missing, m)
+}
+
+// post adds a leg of the journal.
+func (s *sums) post(l Leg) error {
+	if l.Account != sale.Provider {
+		return nil
+	}
+	return plus(&s.order(order{l.Sale, l.OrderNo, l.Amount.Currency}).posted, l.Amount.Minor)
+}
+
+func (s *sums) drawers() error {
+	for _, w := range s.Drawers {
+		c := Count{Drawer: w, Expected: w.Float}
+		t := s.total(w.Currency)
+		for _, n := range []int64{w.Taken, -w.Returned, w.PaidIn, -w.PaidOut} {
+			if err := plus(&c.Expected, n); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(plus(&t.Cash, w.Taken), plus(&t.Cash, -w.Returned)); err != nil {
+			return err
+		}
+		if w.Sales > 0 || w.Returns > 0 || w.Taken > 0 || w.Returned > 0 {
+			r := s.row(row{w.Operator, Cash, "", w.Currency})
+			r.Sales, r.Payments, r.Refunds = r.Sales+w.Sales, r.Payments+w.Sales, r.Refunds+w.Returns
+			if err := errors.Join(plus(&r.Paid, w.Taken), plus(&r.Refunded, w.Returned)); err != nil {
+				return err
+			}
+		}
+		if w.Counted == nil {
+			m := missing(Uncounted)
+			m.Operator, m.Amount = w.Operator, money.Money{Minor: c.Expected, Currency: w.Currency}
+			s.report.Missing = append(s.report.Missing, m)
+		} else {
+			over := *w.Counted
+			if err := plus(&over, -c.Expected); err != nil {
+				return err
+			}
+			c.Over = &over
+		}
+		s.report.Drawers = append(s.report.Drawers, c)
+	}
+	return nil
+}
+
+// equation holds the orders and the balances against the journal.
+func (s *sums) equation() error {
+	rest := make(map[money.Currency]int64) // opening and postings less closing
+	add := func(c money.Currency, n int64) error {
+		sum := rest[c]
+		err := plus(&sum, n)
+		rest[c] = sum
+		return err
+	}
+	for _, b := range s.Opening {
+		s.total(b.Currency).Opening = b.Minor
+		if err := add(b.Currency, b.Minor); err != nil {
+			return err
+		}
+	}
+	for k, m := range s.orders {
+		if err := add(k.currency, m.posted); err != nil {
+			return err
+		}
+		if m.posted == m.here {
+			continue
+		}
+		gap := m.posted
+		if err := plus(&gap, -m.here); err != nil {
+			return err
+		}
+		item := missing(JournalDiffers)
+		item.Sale, item.OrderNo, item.Operator, item.Detail = k.sale, k.no, m.operator, m.state
+		item.Amount = money.Money{Minor: gap, Currency: k.currency}
+		s.report.Missing = append(s.report.Missing, item)
+	}
+	for _, b := range s.Closing {
+		s.total(b.Currency).Closing = b.Minor
+		if err := add(b.Currency, -b.Minor); err != nil {
+			return err
+		}
+	}
+	for c, n := range rest {
+		if n != 0 {
+			item := missing(BalanceDiffers)
+			item.Amount = money.Money{Minor: n, Currency: c}
+			s.report.Missing = append(s.report.Missing, item)
+		}
+	}
+	for _, u := range s.Unsettled {
+		item := missing(BillDiffers)
+		item.Sale, item.OrderNo, item.Detail, item.Amount = u.Sale, u.OrderNo, u.Code, u.Amount
+		s.report.Missing = append(s.report.Missing, item)
+	}
+	return nil
+}
+
+// finish puts everything in an order that depends on nothing but what it is.
+func (s *sums) finish() Report {
+	r := s.report
+	for _, w := range s.rows {
+		r.Rows = append(r.Rows, *w)
+	}
+	slices.SortFunc(r.Rows, func(a, b Row) int {
+		return cmp.Or(strings.Compare(a.Operator, b.Operator), cmp.Compare(a.Method, b.Method), cmp.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency))
+	})
+	for _, c := range slices.Sorted(maps.Keys(s.totals)) {
+		r.Totals = append(r.Totals, *s.totals[c])
+	}
+	slices.SortStableFunc(r.Missing, func(a, b Missing) int {
+		return cmp.Or(cmp.Compare(a.Why, b.Why), cmp.Compare(a.Sale, b.Sale), strings.Compare(a.OrderNo, b.OrderNo), cmp.Compare(a.Amount.Currency, b.Amount.Currency))
+	})
+	r.Balanced = len(r.Missing) == 0
+	return r
+}
