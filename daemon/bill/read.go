@@ -106,6 +106,10 @@ const (
 // whole: digest is the SHA-1 of the plain file in hexadecimal, as the provider signed
 // it. An error of each ends the reading and is returned as it is.
 func Read(r io.Reader, digest string, each func(Row) error) (Summary, error) {
+	return readUpTo(maxBytes, r, digest, each)
+}
+
+func readUpTo(limit int64, r io.Reader, digest string, each func(Row) error) (Summary, error) {
 	want, err := hex.DecodeString(digest)
 	if err != nil || len(want) != sha1.Size {
 		return Summary{}, &Error{Code: CodeDigest, Message: "there is no SHA-1 to hold the file against", Hint: hintAgain}
@@ -115,17 +119,16 @@ func Read(r io.Reader, digest string, each func(Row) error) (Summary, error) {
 		return Summary{}, &Error{Code: CodeTruncated, Message: "the file is not gzip to its end", Hint: hintAgain, Err: err}
 	}
 	f := &file{sum: sha1.New(), each: each}
-	f.src = io.LimitReader(plain, maxBytes+1)
-	f.lines = bufio.NewReaderSize(io.TeeReader(f.src, f.sum), maxLine)
+	f.lines = bufio.NewReaderSize(io.TeeReader(io.LimitReader(plain, limit+1), f.sum), maxLine)
 	err = f.read()
 	if f.stopped != nil {
 		return Summary{}, f.stopped
 	}
 	// A row that cannot be read is most often half of one: the digest is the better
 	// explanation, so the rest is read for its sake.
-	if n, e := io.Copy(io.Discard, f.lines); e != nil || f.size+n > maxBytes {
+	if n, e := io.Copy(io.Discard, f.lines); e != nil || f.size+n > limit {
 		if e == nil {
-			return Summary{}, &Error{Code: CodeTooLarge, Message: fmt.Sprintf("it is larger than %d bytes", maxBytes), Hint: hintLayout}
+			return Summary{}, &Error{Code: CodeTooLarge, Message: fmt.Sprintf("it is larger than %d bytes", limit), Hint: hintLayout}
 		}
 		return Summary{}, &Error{Code: CodeTruncated, Message: "it ends in the middle", Hint: hintAgain, Err: e}
 	}
@@ -149,7 +152,6 @@ func unzip(r io.Reader) (io.Reader, error) {
 
 // file is a bill that is being read.
 type file struct {
-	src     io.Reader
 	lines   *bufio.Reader
 	sum     hash.Hash
 	each    func(Row) error

@@ -208,6 +208,21 @@ func TestReadNamesTheCause(t *testing.T) {
 	}
 }
 
+// What unpacks to more than a bill can be is not read to its end.
+func TestReadTooLarge(t *testing.T) {
+	whole := write(present, day()...)
+	for _, text := range []string{whole, zip(t, whole)} {
+		var e *Error
+		_, err := readUpTo(int64(len(whole))-1, strings.NewReader(text), digest(whole), func(Row) error { return nil })
+		if !errors.As(err, &e) || e.Code != CodeTooLarge {
+			t.Errorf("%v", err)
+		}
+		if _, err := readUpTo(int64(len(whole)), strings.NewReader(text), digest(whole), func(Row) error { return nil }); err != nil {
+			t.Errorf("as large as it may be: %v", err)
+		}
+	}
+}
+
 func TestReadStops(t *testing.T) {
 	whole, enough, n := write(present, day()...), errors.New("enough"), 0
 	_, err := Read(strings.NewReader(whole), digest(whole), func(Row) error { n++; return enough })
