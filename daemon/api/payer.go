@@ -31,6 +31,7 @@ var payerSayings = map[string][2]Text{
 	"consent_manager":  {{"One moment, please", "请稍候"}, {nothingYet, nothingYetZh}},
 	"liveness_coming":  {{"One moment, please", "请稍候"}, {nothingYet, nothingYetZh}},
 	"liveness":         {{"A quick face check, please", "请完成活体验证"}, {"Scan this code with your telephone and look into its camera. Nothing is charged before that.", "请用手机扫描此码，并看向手机摄像头。验证通过前不会扣款。"}},
+	"liveness_again":   {{"Once more, please", "请再验证一次"}, {"The check did not work. Scan this new code and look into the camera. Nothing is charged before that.", "刚才的验证未成功。请扫描新的二维码并看向手机摄像头，验证通过前不会扣款。"}},
 	"scan_wanted":      {{"Please show your payment code", "请出示付款码"}, {"Open it in WeChat and hold it to the scanner.", "请打开微信付款码，对准扫码器。"}},
 	"charging":         {{"Please wait", "请稍候"}, {doNotPay + "Your telephone may ask you to confirm.", doNotPayZh + "请留意手机提示并确认。"}},
 	"payer_confirming": {{"Please confirm on your telephone", "请在手机上确认"}, {doNotPay + "WeChat asks you for your password.", doNotPayZh + "请在手机上输入密码。"}},

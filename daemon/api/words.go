@@ -53,6 +53,7 @@ var sayings = map[string][2]Text{
 	"liveness_coming":  {{"Face check", "活体验证"}, {"One moment: the check is being opened. Nothing is charged before it.", "请稍候，正在发起活体验证，通过前不会扣款。"}},
 	"liveness":         {{"Face check", "活体验证"}, {"The customer scans this code and looks into the telephone. Nothing is charged before that.", "请顾客扫描此二维码并看向手机完成活体验证，通过前不会扣款。"}},
 	"consent_appeal":   {{"A manager is needed", "需要主管决定"}, {"A rule of the payment service refused this payment. Nothing was charged. The manager sends it another way, or cancels.", "支付服务的规则拒绝了该笔付款，尚未扣款。请主管决定改用其他通道或取消。"}},
+	"liveness_again":   {{"Face check, once more", "请再次活体验证"}, {"The first check did not pass. The customer scans this new code and looks into the telephone. Nothing is charged before that.", "首次验证未通过。请顾客扫描新的二维码并看向手机，通过前不会扣款。"}},
 	"scan_wanted":      {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
 	"charging":         {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
 	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
@@ -96,6 +97,8 @@ func stage(s *sale.Sale) string {
 	case sale.AwaitingLiveness:
 		if s.Liveness == nil || s.Liveness.URL == "" {
 			return "liveness_coming"
+		} else if s.Liveness.Failed > 0 {
+			return "liveness_again"
 		}
 		return "liveness"
 	case sale.Opened, sale.Projected, sale.Judged:

@@ -52,6 +52,9 @@ func specimens() []sale.Sale {
 						if st == sale.AwaitingLiveness {
 							s.Liveness = &sale.Liveness{OrderNo: "S1", Session: "L1", URL: "https://check.example/L1"}
 							all = append(all, s)
+							again := *s.Liveness
+							again.Failed, s.Liveness = 1, &again
+							all = append(all, s)
 						}
 					}
 				}

@@ -260,6 +260,7 @@ func TestCustomerIsChecked(t *testing.T) {
 	l = &sale.Liveness{OrderNo: l.OrderNo, Session: "L3", URL: check + "b", Lasts: time.Minute}
 	shop.apply(t, id, sale.Event{Kind: sale.LivenessOpened, Liveness: l})
 	b.see("#tries", "Last try")
+	b.see("#headline", "Face check, once more")
 	if got := b.scans("last"); got != check+"b" {
 		t.Errorf("at the last try the screenshot reads %q", got)
 	}
