@@ -202,7 +202,7 @@ var reasons = map[string]Text{
 	"ai_unclear":         {"The payment service said no without a clear reason; the till finds out what became of it.", "支付服务未说明明确原因，正在查询结果。"},
 	"ai_refused":         {"The payment service refused it without a clear reason. Try another way to pay, or call the manager.", "支付服务拒绝了该笔付款，原因不明确。请换其他方式付款或联系店长。"},
 	"ai_policy":          {"A rule of the payment service refused it. Call the manager.", "支付服务的规则拒绝了该笔付款，请联系店长。"},
-	"ai_nonsense":        {"The payment service was mistaken about this sale. Another way is tried.", "支付服务判断有误，将换一种方式重试。"},
+	"ai_nonsense":        {"The payment service was mistaken about this sale. The next try goes another way.", "支付服务判断有误，下一次将改走其他方式。"},
 	"ai_liveness":        {"The payment service asks for a face check that this till does not have. Pay in another way.", "支付服务要求活体验证，本机不支持，请换其他方式付款。"},
 	"ai_payer":           {"The payment service asks the customer to look at the wallet and try again.", "请顾客查看微信支付提示后重试。"},
 	"order_paid":         {"WeChat Pay says that the order is paid.", "订单已支付。"},
