@@ -15,19 +15,20 @@ import (
 // caseAlarm is how long a case may wait before everybody at the till is told.
 const caseAlarm = 24 * time.Hour
 
-// cases are what waits for the owner, as the API has it.
+// cases are what waits for the owner, as the API has it. The store is no embedded
+// field: that would link a second copy of each of its methods.
 type cases struct {
-	*store.DB
+	db  *store.DB
 	log *slog.Logger
 }
 
 // Cases lists cases, newest first.
 func (c cases) Cases(state string, limit int, before uint64) (api.Cases, error) {
-	list, err := c.DB.Cases(limit, before, func(one store.Case) bool { return state == "" || one.Open() == (state == "open") })
+	list, err := c.db.Cases(limit, before, func(one store.Case) bool { return state == "" || one.Open() == (state == "open") })
 	if err != nil {
 		return api.Cases{}, err
 	}
-	n, oldest, err := c.Waiting()
+	n, oldest, err := c.db.Waiting()
 	if err != nil {
 		return api.Cases{}, err
 	}
@@ -45,7 +46,7 @@ func (c cases) Cases(state string, limit int, before uint64) (api.Cases, error) 
 
 // Case is a case by its number.
 func (c cases) Case(id uint64) (api.Case, error) {
-	one, err := c.DB.Case(id)
+	one, err := c.db.Case(id)
 	if err != nil {
 		return api.Case{}, err
 	}
@@ -54,7 +55,7 @@ func (c cases) Case(id uint64) (api.Case, error) {
 
 // CloseCase ends a case.
 func (c cases) CloseCase(ctx context.Context, id uint64, n api.NewClosing, once sale.Once) (api.Case, bool, error) {
-	one, replayed, err := c.DB.CloseCase(ctx, id, n.Operator, n.Note, once)
+	one, replayed, err := c.db.CloseCase(ctx, id, n.Operator, n.Note, once)
 	if err != nil {
 		return api.Case{}, false, err
 	}
@@ -78,7 +79,7 @@ func (c cases) view(one store.Case) (api.Case, error) {
 	}
 	v.Age = int64(max(0, end.Sub(one.Wall)) / time.Second) // a clock that was set back makes nothing younger than new
 	if one.Sale != "" {
-		s, err := c.Sale(one.Sale)
+		s, err := c.db.Sale(one.Sale)
 		if err != nil {
 			return api.Case{}, err
 		}
@@ -90,7 +91,7 @@ func (c cases) view(one store.Case) (api.Case, error) {
 // part is what people are told: a case is the owner's business until it has waited
 // for too long.
 func (c cases) part() api.Part {
-	n, oldest, err := c.Waiting()
+	n, oldest, err := c.db.Waiting()
 	switch {
 	case err != nil:
 		return api.Part{Level: api.Trouble, Detail: err.Error()}
@@ -105,7 +106,7 @@ func (c cases) part() api.Part {
 }
 
 func (c cases) metrics(line func(string, ...any)) {
-	n, oldest, err := c.Waiting()
+	n, oldest, err := c.db.Waiting()
 	if err != nil {
 		return // the store's own figures say so
 	}
