@@ -33,6 +33,10 @@ type model struct {
 	owner map[string]sale.ID   // of a once key
 	codes map[string]bool
 	lines uint64
+
+	disagreed []string // orders, each with its case
+	waits     map[uint64]bool
+	closing   map[string]uint64 // cases by once key
 }
 
 // Whatever is asked of it, in whatever order, with the process or the machine
@@ -42,6 +46,7 @@ func TestStoreIsItsModel(t *testing.T) {
 		m := &model{
 			t: t, r: r, clock: newFakeClock(), sales: make(map[sale.ID]sale.Sale), due: make(map[sale.ID]sale.Instant),
 			once: make(map[string]sale.Once), owner: make(map[string]sale.ID), codes: make(map[string]bool),
+			waits: make(map[uint64]bool), closing: make(map[string]uint64),
 		}
 		path := newPath(t)
 		m.open(path)
@@ -51,6 +56,7 @@ func TestStoreIsItsModel(t *testing.T) {
 			"event":  m.event,
 			"event2": m.event, // the most frequent thing in a till's life
 			"event3": m.event,
+			"close":  m.closeCase,
 			"time":   func(r *rapid.T) { m.clock.pass(time.Duration(rapid.Int64Range(1, 1e12).Draw(r, "passes"))) },
 			"step":   func(r *rapid.T) { m.clock.step(time.Unix(rapid.Int64Range(0, 5e9).Draw(r, "clock set to"), 0)) },
 			"reopen": func(r *rapid.T) {
@@ -103,7 +109,7 @@ func (m *model) begin(r *rapid.T) {
 	s, replayed, err := m.db.Begin(m.t.Context(), n, "session", once)
 	was, used := m.once[once.Key]
 	switch {
-	case used && was != once:
+	case used && (was != once || m.closing[once.Key] != 0):
 		m.want(err, store.ErrOnceMismatch)
 	case used:
 		if err != nil || !replayed || s.ID != m.owner[once.Key] {
@@ -181,6 +187,12 @@ func (m *model) record(got sale.Sale, once sale.Once, ev sale.Event) {
 		want, err := m.sales[got.ID].Apply(line.Event)
 		m.same(got, want, err)
 	}
+	for _, order := range sale.Mismatched(m.sales[got.ID], got) {
+		if !slices.Contains(m.disagreed, order) {
+			m.disagreed = append(m.disagreed, order)
+			m.waits[uint64(len(m.disagreed))] = true
+		}
+	}
 	m.sales[got.ID] = got
 	now := m.db.Now()
 	now.At = line.Event.At
@@ -193,8 +205,48 @@ func (m *model) record(got sale.Sale, once sale.Once, ev sale.Event) {
 	}
 }
 
+func (m *model) closeCase(r *rapid.T) {
+	id, once := uint64(rapid.IntRange(0, len(m.disagreed)+1).Draw(r, "case")), m.drawOnce(r)
+	was, used := m.once[once.Key]
+	c, replayed, err := m.db.CloseCase(m.t.Context(), id, "owner", "note", once)
+	switch exists := id > 0 && id <= uint64(len(m.disagreed)); {
+	case used && (was != once || m.closing[once.Key] != id):
+		m.want(err, store.ErrOnceMismatch)
+	case !exists:
+		m.want(err, store.ErrCaseNotFound)
+	case used:
+		if err != nil || !replayed || c.ID != id || c.Open() {
+			r.Fatalf("a replay gave %+v, %v, %v", c, replayed, err)
+		}
+	case !m.waits[id]:
+		m.want(err, store.ErrCaseClosed)
+	case err != nil || replayed || c.Open() || c.OrderNo != m.disagreed[id-1]:
+		r.Fatalf("closed %+v, %v, %v", c, replayed, err)
+	default:
+		delete(m.waits, id)
+		if once.Key != "" {
+			m.once[once.Key], m.closing[once.Key] = once, id
+		}
+	}
+}
+
+// compareCases holds the cases against the mismatches that were told.
+func (m *model) compareCases(r *rapid.T) {
+	list, err := m.db.Cases(math.MaxInt, 0, everyCase)
+	n, _, waitErr := m.db.Waiting()
+	if err = cmp.Or(err, waitErr); err != nil || len(list) != len(m.disagreed) || n != len(m.waits) {
+		r.Fatalf("%d cases of %d, %d of %d wait, %v", len(list), len(m.disagreed), n, len(m.waits), err)
+	}
+	for _, c := range list {
+		if c.OrderNo != m.disagreed[c.ID-1] || c.Open() != m.waits[c.ID] {
+			r.Fatalf("%+v is about %s, open %v", c, m.disagreed[c.ID-1], m.waits[c.ID])
+		}
+	}
+}
+
 // compare holds all that can be read against the model.
 func (m *model) compare(r *rapid.T) {
+	m.compareCases(r)
 	newest := slices.Clone(m.order)
 	slices.Reverse(newest)
 	list, err := m.db.Sales(math.MaxInt, "")
@@ -260,6 +312,9 @@ func drawEvent(r *rapid.T, s sale.Sale) sale.Event {
 	}
 	req := sale.NewRequest("POST", "/"+ev.OrderNo, []byte("{}"), sale.PayerCode{})
 	ev.Request = &req
+	if ev.Kind == sale.Received || ev.Kind == sale.Reconciled {
+		ev.Verdict = rapid.SampledFrom([]sale.Verdict{sale.Unread, sale.Consistent, sale.Mismatch}).Draw(r, "verdict")
+	}
 	ev.Lasts = time.Minute
 	return ev
 }

@@ -70,6 +70,36 @@ func FuzzMembers(f *testing.F) {
 	})
 }
 
+// Whatever comes, a verdict is one of three, of this order, by somebody, or there is none.
+func FuzzReadReconciliation(f *testing.F) {
+	for _, s := range []string{
+		`{"out_trade_no":"` + testOrder + `","reconciliation":{"model":"m","verdict":"mismatch","explanation":"no"}}`,
+		`{"out_trade_no":"` + testOrder + `","reconciliation":{"model":"m","verdict":"paid"}}`,
+		`{"out_trade_no":"` + testOrder + `"}`, `{"reconciliation":{}}`, `{"reconciliation":[1]}`, "{",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := ReadReconciliation(body, testOrder)
+		if err != nil {
+			if r != nil || !errors.Is(err, ErrUnknown) {
+				t.Fatalf("%+v and %v", r, err)
+			}
+			return
+		}
+		var m struct {
+			Order          string `json:"out_trade_no"`
+			Reconciliation *struct{ Model, Verdict string }
+		}
+		if json.Unmarshal(body, &m) != nil || m.Order != testOrder || (r == nil) != (m.Reconciliation == nil) {
+			t.Fatalf("%+v from %s", r, body)
+		}
+		if r != nil && (r.Model == "" || string(r.Verdict) != m.Reconciliation.Verdict || r.Verdict != Consistent && r.Verdict != Mismatch && r.Verdict != Pending) {
+			t.Errorf("%+v from %s", r, body)
+		}
+	})
+}
+
 func FuzzReadProjection(f *testing.F) {
 	f.Add([]byte(goodProjection))
 	f.Add([]byte(`{"low":"1","mid":"1","high":"1"}`))
