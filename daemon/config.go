@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -110,7 +111,7 @@ func Default() Config {
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
-		AIPay:   aipay.Config{TimeoutMS: 400, Liveness: aipay.DefaultLiveness()},
+		AIPay:   aipay.Config{TimeoutMS: 400, Liveness: aipay.DefaultLiveness(), FX: aipay.DefaultFX()},
 		Rules:   Rules{Mainland: true, HedgeRate: 1, InFlight: 50},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
@@ -155,7 +156,12 @@ func (c *Config) parse(file string, text []byte) error {
 		var errs []error
 		for i := range strict.Errors {
 			row, _ := strict.Errors[i].Position()
-			errs = append(errs, fmt.Errorf("%s:%d: there is no key %s; `qrposd config` prints every key", file, row, strings.Join(strict.Errors[i].Key(), ".")))
+			key := strict.Errors[i].Key()
+			if ownRate(key) {
+				errs = append(errs, fmt.Errorf("%s:%d: fixed_rate: %s is a rate of the till's own, which no sale is charged at; take it out, and name the currency in aipay.fx.pay_in: every sale asks for its rate", file, row, strings.Join(key, ".")))
+				continue
+			}
+			errs = append(errs, fmt.Errorf("%s:%d: there is no key %s; `qrposd config` prints every key", file, row, strings.Join(key, ".")))
 		}
 		return errors.Join(errs...)
 	case errors.As(err, &syntax):
@@ -165,6 +171,14 @@ func (c *Config) parse(file string, text []byte) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
+}
+
+var ownRateForm = regexp.MustCompile(`(?i)(^|_)(rates?|fixed|exchange|kurs)(_|$)|(exchange|fx|fixed)-?rates?$`)
+
+// ownRate says that a key that does not exist is a try to fix an exchange rate. The
+// rules have a rate of another kind.
+func ownRate(key []string) bool {
+	return key[0] != "rules" && slices.ContainsFunc(key, ownRateForm.MatchString)
 }
 
 // resolve turns the file names of the configuration into paths.
@@ -224,6 +238,7 @@ func (c Config) Validate() error {
 		errs = append(errs, c.Scanner.Validate())
 	}
 	errs = append(errs, c.WeChat.Validate(), c.AIPay.Validate(), c.Models.Validate())
+	fault(c.AIPay.FX.On() && c.AIPay.FX.PayIn == c.Till.Currency, "aipay.fx.pay_in is %s, which is till.currency; name the other currency, or leave it out", c.AIPay.FX.PayIn)
 	fault(c.AIPay.Enabled && c.WeChat.Driver != wechat.V3, "aipay.enabled needs wechat.driver v3: v2 knows nothing of the payment AI API")
 	fault(!(c.Timing.Speed >= 1), "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)

@@ -71,6 +71,7 @@ type Daemon struct {
 	judge   *judge
 	// sessions are how the sales under way were rung up.
 	sessions *sessions
+	pricer   checkout.Pricer // nil in a shop of one currency
 	desk     *checkout.Desk
 	scanner  *scanner.Reader
 	web      *web.Server
@@ -115,6 +116,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	if err != nil {
 		return d, &ConfigError{Err: err}
 	}
+	d.pricer = newPricer(cfg.AIPay.FX, gateway, newPanel(d.judge.models, llm.Pricing, cfg.Rules.Mainland, o.Log), o.Log)
 	if cfg.AIPay.Enabled {
 		d.refused = openRejections(gateway, cfg.AIPay.PreAuthorization, intents, d.store, o.Log)
 		d.refused.sessions = d.sessions
@@ -124,7 +126,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.openDesk()
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, Backup: d.backup, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backup, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}
@@ -174,7 +176,7 @@ func (d *Daemon) openDesk() {
 		wallets = d.cfg.Scanner.Wallets
 	}
 	d.desk = checkout.New(checkout.Options{
-		Gateway: d.vitals, Journal: journal, Clock: d.store, Adviser: d.judge, Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
+		Gateway: d.vitals, Journal: journal, Clock: d.store, Adviser: d.judge, Pricer: d.pricer, Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
 		Notice: d.notice, Hook: d.o.Faults.Wire, Log: d.o.Log,
 	})
 	d.judge.desk = d.desk

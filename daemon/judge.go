@@ -87,7 +87,7 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 	c := rules.Case{
 		Amount: s.Amount, Flow: s.Flow, Draw: rules.Known(j.store.Draw(s)), Local: rules.LocalTime(time.Now()), Link: j.vitals.link(),
 		Offline: rules.Offline{Sum: rules.Known(0), Count: rules.Known(0), Oldest: rules.Known(0), Streak: rules.Known(0)},
-		Price:   rules.Price{Cross: rules.No},
+		Price:   priceFacts(s.Price, remains(s.Price, j.store.Now())),
 	}
 	taken := j.sessions.local(j.intent, s)
 	c.Intent = rules.Intent{Label: taken.Label, Confidence: rules.Known(int64(taken.Confidence))}

@@ -166,5 +166,6 @@ func (c *Client) payment(step sale.Step, s sale.Sale, code sale.PayerCode) Payme
 	return Payment{
 		AppID: c.opts.AppID, MchID: c.opts.MchID, OrderNo: step.OrderNo, Description: s.Description, Code: code, Amount: s.Amount,
 		Chain: Chain{model, time.Duration(c.conf.TimeoutMS) * time.Millisecond, c.conf.Reconciliation},
+		FX:    agreed(s, step.Due, time.Now()),
 	}
 }

@@ -25,6 +25,8 @@ type Config struct {
 	Intents string `toml:"intents"`
 	// Liveness is what a check of the payer has to show.
 	Liveness LivenessConfig `toml:"liveness"`
+	// FX is the second currency, if there is one.
+	FX FXConfig `toml:"fx"`
 }
 
 // Plain is the fallback to WeChat Pay's API without models.
@@ -33,9 +35,12 @@ const Plain = "plain"
 // Validate names everything that is wrong.
 func (c Config) Validate() error {
 	if !c.Enabled {
+		if c.FX.On() {
+			return errors.New("aipay.fx.pay_in needs aipay.enabled: the payment AI API projects the rates, and there are no others")
+		}
 		return nil
 	}
-	errs := []error{c.Liveness.Validate()}
+	errs := []error{c.Liveness.Validate(), c.FX.Validate()}
 	for _, m := range []struct{ key, value string }{{"pre_authorization", c.PreAuthorization}, {"reconciliation", c.Reconciliation}, {"fallback", c.Fallback}} {
 		if !modelForm.MatchString(m.value) {
 			errs = append(errs, fmt.Errorf("aipay.%s is %.70q; the name of a model of the payment AI API", m.key, m.value))

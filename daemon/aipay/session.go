@@ -76,5 +76,13 @@ func (c *Client) sent(step sale.Step, s sale.Sale) explain.Sent {
 			names = append(names, body.Context.Intent.Label, body.Context.Intent.Classifier)
 		}
 	}
-	return explain.Sent{Amounts: []money.Money{s.Amount}, Names: slices.DeleteFunc(names, func(n string) bool { return n == "" })}
+	told := explain.Sent{Amounts: []money.Money{s.Amount}, Names: slices.DeleteFunc(names, func(n string) bool { return n == "" })}
+	if p := s.Price; p != nil { // both amounts, and with them both currencies
+		told.Amounts = append(told.Amounts, p.Asked)
+		for _, r := range []money.Rate{p.Low, p.Mid, p.High, p.Agreed} {
+			told.Rates = append(told.Rates, r.String())
+		}
+		told.Names = append(told.Names, p.Projection)
+	}
+	return told
 }
