@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,13 +19,9 @@ import (
 var errPrivate = errors.New("the answer was not read")
 
 // CallPrivate is Call for a GET whose answer must not stay in memory: it goes over
-// a connection of its own, whose buffer is written over when the answer was read.
-// Who gets the answer wipes its body.
-//
-// What is out of reach: crypto/tls decrypts in a buffer of its own, which is
-// garbage when the connection is closed, and the kernel has the encrypted bytes.
-// net/http's transport would leave the answer in the buffer of a connection that
-// is kept for the next call.
+// a connection of its own, whose buffers are written over when the answer was read.
+// Who gets the answer wipes its body. net/http's transport would leave the answer in
+// the buffer of a connection that is kept for the next call.
 func (c *Client) CallPrivate(ctx context.Context, req sale.Request) Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.wire.total)
 	defer cancel()
@@ -69,6 +66,10 @@ func (w *wire) private(ctx context.Context, base *url.URL, req sale.Request, pre
 	if err := r.Write(conn); err != nil {
 		return heard{}, err
 	}
+	defer func() { // one more read, which only hands out the buffer that TLS decrypted in
+		_ = conn.SetDeadline(time.Unix(1, 0))
+		_, _ = conn.Read(make([]byte, 1))
+	}()
 	buffer := bufio.NewReader(conn)
 	defer wipe(buffer)
 	res, err := http.ReadResponse(buffer, r)
@@ -85,17 +86,50 @@ func (w *wire) private(ctx context.Context, base *url.URL, req sale.Request, pre
 
 func (w *wire) dialPrivate(ctx context.Context, base *url.URL) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: w.rt.TLSHandshakeTimeout}
-	port := base.Port()
-	if base.Scheme == "https" {
-		if port == "" {
-			port = "443"
-		}
-		return (&tls.Dialer{NetDialer: dialer, Config: w.rt.TLSClientConfig.Clone()}).DialContext(ctx, "tcp", net.JoinHostPort(base.Hostname(), port))
+	port := cmp.Or(base.Port(), map[string]string{"https": "443"}[base.Scheme], "80")
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(base.Hostname(), port))
+	if err != nil || base.Scheme != "https" {
+		return conn, err
 	}
-	if port == "" {
-		port = "80"
+	conf := w.rt.TLSClientConfig.Clone()
+	conf.ServerName = base.Hostname()
+	secure := tls.Client(&records{Conn: conn}, conf)
+	shake, cancel := context.WithTimeout(ctx, w.rt.TLSHandshakeTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(shake); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	return dialer.DialContext(ctx, "tcp", net.JoinHostPort(base.Hostname(), port))
+	return secure, nil
+}
+
+// records is a connection below TLS. crypto/tls decrypts a record where it lies in the
+// buffer that it reads into, and does not wipe it. It reads here into all of that
+// buffer whenever nothing is left in it, and a reader may use all of what it is given
+// as scratch space: so the last record is wiped before the next one is read, if no
+// more is handed out at a time than one record, to the byte.
+type records struct {
+	net.Conn
+	head [5]byte // of the record that is being read: its last two bytes are its length
+	got  int     // of head
+	left int     // of the record behind its head
+}
+
+func (r *records) Read(p []byte) (int, error) {
+	clear(p)
+	want := r.left
+	if want == 0 {
+		want = len(r.head) - r.got
+	}
+	n, err := r.Conn.Read(p[:min(want, len(p))])
+	if r.left > 0 {
+		r.left -= n
+		return n, err
+	}
+	r.got += copy(r.head[r.got:], p[:n])
+	if r.got == len(r.head) {
+		r.got, r.left = 0, int(r.head[3])<<8|int(r.head[4])
+	}
+	return n, err
 }
 
 // zeros is an endless reader of them.

@@ -3,8 +3,10 @@ package wechat
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -105,3 +107,71 @@ func TestPrivateBuffersAreWiped(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("broken") }
+
+// watchedConn keeps the memory that was read into.
+type watchedConn struct {
+	net.Conn
+	seen [][]byte
+}
+
+func (w *watchedConn) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	w.seen = append(w.seen, p[:n])
+	return n, err
+}
+
+// What TLS decrypted is wiped where it lay, whatever the records are like and however
+// the connection ends. The control is TLS over a plain connection.
+func TestTLSRecordsAreWiped(t *testing.T) {
+	secret := []byte("-0.123456789012345,")
+	for _, sizes := range [][]int{{1}, {3, 900, 2}, {900, 900, 900}, {2, 400, 800, 1600}} {
+		for _, closing := range []bool{true, false} {
+			for _, private := range []bool{true, false} {
+				url, _ := tlsProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+					if !closing {
+						w.Header().Set("Connection", "keep-alive")
+					}
+					for _, n := range sizes {
+						_, _ = w.Write(bytes.Repeat(secret, n))
+						w.(http.Flusher).Flush()
+					}
+				})
+				conn, err := net.Dial("tcp", strings.TrimPrefix(url, "https://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				watch := &watchedConn{Conn: conn}
+				var below net.Conn = watch
+				if private {
+					below = &records{Conn: watch}
+				}
+				secure := tls.Client(below, &tls.Config{InsecureSkipVerify: true}) // nobody else listens there
+				r, err := http.NewRequest(http.MethodGet, url, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Close = closing
+				if err := r.Write(secure); err != nil {
+					t.Fatal(err)
+				}
+				res, err := http.ReadResponse(bufio.NewReader(secure), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if body, err := readWiping(res.Body); err != nil || bytes.Count(body, secret) == 0 {
+					t.Fatalf("%d bytes, %v", len(body), err)
+				}
+				_ = secure.SetDeadline(time.Unix(1, 0))
+				_, _ = secure.Read(make([]byte, 1))
+				left := 0
+				for _, p := range watch.seen {
+					left += bytes.Count(p, secret)
+				}
+				if private && left > 0 || !private && left == 0 {
+					t.Errorf("records of %v, closing %v, wiped %v: %d numbers are left", sizes, closing, private, left)
+				}
+				_ = conn.Close()
+			}
+		}
+	}
+}
