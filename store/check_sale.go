@@ -203,7 +203,7 @@ func beginAgain(s sale.Sale, ev sale.Event) (sale.Sale, error) {
 	if ev.Kind != sale.Begun {
 		return sale.Sale{}, fmt.Errorf("it begins with %s", ev.Kind)
 	}
-	n := sale.New{Flow: s.Flow, Amount: ev.Amount, Description: s.Description, Operator: ev.By}
+	n := sale.New{Flow: s.Flow, Amount: ev.Amount, PayIn: s.PayIn, Description: s.Description, Operator: ev.By}
 	return sale.Begin(n, s.ID, s.Key, ev)
 }
 
