@@ -115,12 +115,18 @@ func (c *Client) noPrice(ctx context.Context, began time.Time, a wechat.Answer, 
 	return &why
 }
 
+// projectTwice gives up by itself. It cancels and does not time out: a projection
+// that is slow says nothing about the domain, and the breaker of that one stands
+// before every payment.
 func (c *Client) projectTwice(ctx context.Context, req sale.Request) (a wechat.Answer) {
-	ctx, cancel := context.WithTimeout(ctx, projectAll)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(projectAll, cancel).Stop()
 	for range 2 {
-		one, end := context.WithTimeout(ctx, projectOne)
+		one, end := context.WithCancel(ctx)
+		impatient := time.AfterFunc(projectOne, end)
 		a = c.api.Call(one, req)
+		impatient.Stop()
 		end()
 		if a.Good() || declined(a) || ctx.Err() != nil {
 			break

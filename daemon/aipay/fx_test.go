@@ -68,6 +68,28 @@ func TestProjectionsThatAreRefused(t *testing.T) {
 	}
 }
 
+// A projection that hangs, however often, keeps no payment from the provider: nobody
+// gives the domain up for it. Each is over in its time.
+func TestSlowProjectionsStopNoPayment(t *testing.T) {
+	d := abroad(t, `{}`)
+	before := d.priced(money.Money{Minor: 10000, Currency: "HKD"}, 10)
+	if _, err := d.wx.AddRule(sim.Rule{Op: "ai_projection", Fault: "hang_before"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		began := time.Now()
+		if _, why := d.c.Project(t.Context(), money.Money{Minor: 10000, Currency: "HKD"}, "CNY"); why == nil || why.Code != "price_unavailable" {
+			t.Errorf("%d: %+v", i, why)
+		}
+		if took := time.Since(began); took < projectOne {
+			t.Errorf("%d: given up after %s, not asked", i, took)
+		}
+	}
+	if ev, err := d.send(before, before.Price.At); err != nil || ev.Kind != sale.Ordered {
+		t.Errorf("a payment after hanging projections: %+v, %v", ev, err)
+	}
+}
+
 // A price lasts by the provider's clock where this machine's is wrong.
 func TestProviderTime(t *testing.T) {
 	now := time.Unix(1_800_000_000, 250_000_000)

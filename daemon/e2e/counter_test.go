@@ -35,6 +35,7 @@ type basket struct {
 	early bool          // the code comes with the request for the sale
 	pause time.Duration // of a customer who looks for the telephone
 	payer string        // the customer's account
+	hkd   bool          // it is priced in HKD and paid in CNY
 
 	rings     []*ring
 	paidPhone bool // the customer's telephone says "paid"
@@ -87,6 +88,9 @@ func (s *shift) attend(b *basket) error {
 func (s *shift) ring(b *basket) (*ring, error) {
 	r := &ring{key: rand.Text(), refundKey: rand.Text()}
 	r.ask = api.NewSale{Flow: b.flow, Amount: b.amount(b.fen), Currency: money.Currency("CNY"), Description: b.payer}
+	if b.hkd {
+		r.ask.Currency, r.ask.PayIn = "HKD", "CNY"
+	}
 	b.rings = append(b.rings, r)
 	if b.early {
 		code, err := s.code(b)
