@@ -57,6 +57,7 @@ type shop struct {
 	url   string
 	dir   string
 	clock *settable
+	adapt func(*Config) // nil is nothing
 }
 
 func newShop(t *testing.T) *shop {
@@ -77,6 +78,9 @@ func (s *shop) open(wire func(string)) *till {
 	cfg, err := s.st.config(s.dir, s.url, s.wx.AISecret)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.adapt != nil {
+		s.adapt(&cfg)
 	}
 	d, err := Open(s.t.Context(), cfg, Options{
 		Version: "test", Systemd: func(string) string { return "" }, Log: slog.New(slog.DiscardHandler), Faults: Faults{Clock: s.clock, Wire: wire},
