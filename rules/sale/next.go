@@ -108,7 +108,7 @@ func (s Sale) Next(now Now, w Watch, p Plan) Step {
 		steps = append(steps, s.nextRefund(&s.Refunds[i], now, w, p))
 	}
 	for i := range s.Attempts {
-		steps = append(steps, s.nextWatch(&s.Attempts[i], w, p))
+		steps = append(steps, s.nextWatch(&s.Attempts[i], now, w, p))
 	}
 	steps = slices.DeleteFunc(steps, func(st Step) bool { return st.Do == Nothing })
 	if len(steps) == 0 {
@@ -346,13 +346,17 @@ func (s *Sale) lastRefund(orderNo string) Instant {
 // till without a network for a week has watched nothing. A QR code that the
 // provider said was closed is asked about for an hour all the same, since money
 // on it would be money that nobody expects.
-func (s *Sale) nextWatch(a *Attempt, w Watch, p Plan) Step {
+//
+// A machine that boots with a wrong clock may call a minute ago last year. So the
+// watch is close again after every boot, and ends an hour into one at the earliest.
+func (s *Sale) nextWatch(a *Attempt, now Now, w Watch, p Plan) Step {
 	poll := w.Polls[a.OrderNo]
 	last := max(poll.Last, a.EndedAt)
-	due := last.Add(p.watchWait(last.Sub(a.EndedAt)))
+	due := last.Add(p.watchWait(last.Sub(max(a.EndedAt, now.Since))))
+	hour := p.Background[len(p.Background)-1]
 	switch {
 	case a.End == EndClosed && s.Flow == Merchant:
-		if due.Sub(a.EndedAt) > p.Background[len(p.Background)-1] {
+		if due.Sub(a.EndedAt) > hour {
 			return Step{}
 		}
 	case a.End == EndPaid && a.Key != "" && a.Verdict == Unread:
@@ -361,7 +365,7 @@ func (s *Sale) nextWatch(a *Attempt, w Watch, p Plan) Step {
 		}
 	case !a.End.Watched():
 		return Step{}
-	case poll.Heard && poll.Last.Sub(a.EndedAt) >= p.WatchFor:
+	case poll.Heard && poll.Last.Sub(a.EndedAt) >= p.WatchFor && poll.Last.Sub(now.Since) >= hour:
 		return Step{Do: Conclude, Due: poll.Last, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: due, OrderNo: a.OrderNo}
