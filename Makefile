@@ -16,13 +16,13 @@ SEEDS     ?= 2000
 
 # The go tool's patterns pass over a directory that begins with a dot.
 TOOLS  := ./.ci/check ./.ci/footprint
-UNITS   = $(shell go list ./... | grep -v -e '/daemon/e2e$$' -e '/store/powercut$$') $(TOOLS)
+UNITS   = $(shell go list ./... | grep -v -e '/daemon/e2e$$' -e '/daemon/world$$' -e '/store/powercut$$') $(TOOLS)
 E2E     = $(wildcard daemon/e2e)
 # The race detector needs a C compiler and a 64-bit machine.
 RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
-.PHONY: demo test test-gateways check bench seeds build cross test-arm crash-long fuzz help
+.PHONY: demo test test-gateways check sim soak bench seeds build cross test-arm crash-long fuzz help
 
 demo: build ## The whole till on this machine: simulated payments, models, scanner and customer
 	build/qrposd demo
@@ -33,6 +33,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
 	$(if $(E2E),go test -count=1 -timeout 6m ./daemon/e2e)
 	go test -count=1 -timeout 5m -v ./store/powercut
+	GOGC=400 go test -count=1 -timeout 10m -v ./daemon/world | grep -v -e '^=== ' -e '^  *---'
 
 check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
 	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
@@ -69,6 +70,12 @@ cross: ## Stripped static binaries for the boxes tills are made of, without the 
 
 crash-long: ## Pulls the plug at 200,000 moments of the file and 5,000 of an ext4 under it
 	QRPOSD_POWERCUT=200000 go test -count=1 -timeout 60m -v ./store/powercut
+
+sim: ## Two tills in simulated time: all that happens follows from SEED (SALES=200 of them)
+	QRPOSD_SIM_SEED=$(or $(SEED),1) GOGC=400 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 10m -v -run '^TestWorld$$' ./daemon/world
+
+soak: ## The same for SEEDS seeds, beginning with SEED
+	QRPOSD_SIM_SEED=$(or $(SEED),1) QRPOSD_SIM_SEEDS=$(SEEDS) GOGC=400 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 24h -v -run '^TestWorld$$' ./daemon/world
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static

@@ -63,6 +63,7 @@ var rooms = []room{
 	{"daemon", []string{everything}},
 	{"daemon/qrposd", []string{everything, "daemon", "daemon/sim"}},
 	{"daemon/e2e", nil},
+	{"daemon/world", nil}, // tests only
 }
 
 // apart are the rooms that everything leaves out.

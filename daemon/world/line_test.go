@@ -1,0 +1,214 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"qrposd/rules/sale"
+)
+
+// line is the gateway of one life: what the till says, as bytes, over a network that
+// fails.
+type line struct{ *life }
+
+// patience is how long an answer is waited for.
+const patience = 8 * time.Second
+
+func (l line) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale.Request, error) {
+	m := message{Op: string(step.Do), Order: step.OrderNo, Refund: step.RefundNo, Amount: s.Amount.Minor, Code: code.Reveal(), Name: s.Description}
+	if r := s.Refund(step.RefundNo); r != nil {
+		m.Amount = r.Amount.Minor
+	}
+	body, err := json.Marshal(m)
+	return sale.NewRequest("POST", "/"+m.Op, body, code), err
+}
+
+// fault is what the network does to one call.
+type fault struct {
+	there, back   time.Duration
+	lost          bool // on the way there
+	deaf          bool // on the way back
+	again         time.Duration
+	down, refused bool // no route at all, and whether that is certain
+}
+
+func (l line) fault(name string, n int) (f fault) {
+	w := l.t.w
+	r := w.roll("net", name, n)
+	f.there, f.back = between(r, 5*time.Millisecond, 200*time.Millisecond), between(r, 5*time.Millisecond, 200*time.Millisecond)
+	if w.isCalm() {
+		return f
+	}
+	switch kind := r.IntN(100); {
+	case kind < 4:
+		f.lost = true
+	case kind < 7:
+		f.there = between(r, time.Second, time.Minute)
+	case kind < 12:
+		f.deaf = true
+	case kind < 14:
+		f.back = between(r, time.Second, time.Minute)
+	case kind < 18:
+		f.again = between(r, time.Millisecond, time.Minute)
+	}
+	// One stretch of time in twelve has no network, for up to ten minutes.
+	const stretch = 10 * time.Minute
+	since := time.Since(w.began)
+	o := w.roll("outage", l.t.name, int(since/stretch))
+	from := between(o, 0, stretch)
+	f.refused = o.IntN(2) == 0
+	f.down = o.IntN(12) == 0 && since%stretch > from
+	return f
+}
+
+func (l line) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
+	ev := sale.Event{Kind: sale.Unclear, OrderNo: step.OrderNo, RefundNo: step.RefundNo}
+	body, err := req.Wire()
+	var m message
+	w := l.t.w
+	if err != nil || json.Unmarshal(body, &m) != nil {
+		w.locked(func() { w.violate("%s of %s is no request: %v", step.Do, s.Description, err) })
+		return ev
+	}
+	m.body = string(body)
+	name := nickname(s.Description, step.OrderNo) + " " + step.RefundNo[min(len(step.OrderNo), len(step.RefundNo)):] + string(step.Do)
+	if l.dead.Load() {
+		return ev
+	}
+	if l.fails(2, "before-send", name) {
+		l.die()
+		return ev
+	}
+	n := w.again("call " + name)
+	f := l.fault(name, n)
+	w.locked(func() {
+		if w.sum.calls++; f.lost || f.deaf || f.down || f.again > 0 || f.there+f.back > time.Second {
+			w.sum.faults++
+		}
+		m.send = w.sum.calls
+	})
+	if w.runaway() {
+		<-ctx.Done()
+		return ev
+	}
+	if f.down && f.refused {
+		pause(ctx, f.there)
+		if ev.Kind = sale.Unclear; step.Do == sale.Charge {
+			ev.Kind = sale.NotSent
+		}
+		return ev
+	}
+	heard := l.send(m, f)
+	if l.fails(2, "on the wire", name) {
+		time.AfterFunc(between(w.roll("cut", name, n), 0, 500*time.Millisecond), l.die)
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case r := <-heard:
+		ev = translate(ev, step, s, r)
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if l.fails(2, "after-send", name) {
+		l.die()
+	}
+	return ev
+}
+
+// send gives a message to the network.
+func (l line) send(m message, f fault) <-chan reply {
+	w := l.t.w
+	heard := make(chan reply, 2)
+	w.locked(func() {
+		if _, ok := w.p.sent[m.Order]; !ok && (m.Op == "order" || m.Op == "charge") {
+			w.p.sent[m.Order] = time.Now()
+		}
+		if _, ok := w.p.sent[m.Refund]; !ok && m.Op == "refund" {
+			if gap := time.Since(w.p.sent["refund of "+m.Order]); gap < time.Minute {
+				w.violate("two refunds of an order of %s are sent %s apart", m.Name, gap)
+			}
+			w.p.sent[m.Refund], w.p.sent["refund of "+m.Order] = time.Now(), time.Now()
+		}
+	})
+	if f.lost || f.down {
+		return heard
+	}
+	deliver := func() {
+		var r reply
+		w.locked(func() { r = w.p.take(m) })
+		if !f.deaf {
+			time.AfterFunc(f.back, func() {
+				select {
+				case heard <- r:
+				default:
+				}
+			})
+		}
+	}
+	time.AfterFunc(f.there, deliver)
+	if f.again > 0 {
+		time.AfterFunc(f.there+f.again, deliver)
+	}
+	return heard
+}
+
+// runaway says that a till asks and asks: a simulation that does not end shows nothing.
+func (w *world) runaway() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sum.calls < 2000*len(w.names) {
+		return false
+	}
+	if w.sum.calls == 2000*len(w.names) {
+		w.violate("%d calls for %d sales", w.sum.calls, len(w.names))
+	}
+	return true
+}
+
+// translate makes a fact of an answer.
+func translate(ev sale.Event, step sale.Step, s sale.Sale, r reply) sale.Event {
+	refund := step.Do == sale.SendRefund || step.Do == sale.QueryRefund
+	switch r.code {
+	case "SUCCESS":
+		ev.Kind, ev.TransactionID, ev.Amount = sale.Received, "42"+step.OrderNo, s.Amount
+		ev.Amount.Minor = r.amount
+		if refund {
+			ev = sale.Event{Kind: sale.RefundDone, OrderNo: ev.OrderNo, RefundNo: ev.RefundNo}
+		}
+	case "ORDERED":
+		ev.Kind, ev.CodeURL, ev.Lasts = sale.Ordered, r.url, 2*time.Minute
+	case "NOTPAY":
+		ev.Kind = sale.Waiting
+	case "CLOSED":
+		ev.Kind = sale.Closed
+	case "REVOKED":
+		ev.Kind = sale.TakenBack
+	case "PAYERROR":
+		ev.Kind = sale.PayFailed
+	case "ORDER_NOT_EXIST":
+		ev.Kind = sale.Missing
+	case "REVERSE_EXPIRE":
+		ev.Kind = sale.Irreversible
+	case "PROCESSING":
+		ev.Kind = sale.RefundPending
+	case "ABNORMAL":
+		ev.Kind, ev.Held = sale.RefundFailed, true
+	case "REFUSED":
+		if ev.Kind = sale.ChargeRefused; step.Do == sale.Order {
+			ev.Kind = sale.OrderRefused
+		}
+		ev.Why = &sale.Reason{Code: "refused", Message: "the provider refused"}
+	}
+	return ev
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,249 @@
+package world
+
+import (
+	"strings"
+	"time"
+)
+
+// message is a call as the provider reads it.
+type message struct {
+	Op     string `json:"op"`
+	Order  string `json:"out_trade_no"`
+	Refund string `json:"out_refund_no,omitempty"`
+	Amount int64  `json:"amount,omitempty"`
+	Code   string `json:"auth_code,omitempty"`
+	Name   string `json:"description,omitempty"`
+
+	body string // as it came
+	send int    // a repetition by the network has the number of the first
+}
+
+// reply is what the provider says.
+type reply struct {
+	code   string
+	amount int64
+	url    string
+}
+
+// order is the truth about one order.
+type order struct {
+	name       string
+	amount     int64
+	native     bool
+	body       string
+	send       int
+	came       time.Time
+	known      time.Time // when queries begin to know it
+	paid       bool
+	closed     bool // nobody can pay it any more
+	undone     bool // the payer has the money back
+	failed     bool
+	final      bool // cannot be reversed once it is paid
+	refunded   int64
+	lastRefund time.Time
+}
+
+// refund is the truth about one refund.
+type refund struct {
+	order string
+	body  string
+	state string
+}
+
+// provider knows the truth. All of it is guarded by the world's lock.
+type provider struct {
+	w       *world
+	orders  map[string]*order
+	refunds map[string]*refund
+	codes   map[string]string    // payers' codes, and the order that spent each
+	sent    map[string]time.Time // when a charge or an order first left a till
+}
+
+func (p *provider) holds(no string) bool {
+	o := p.orders[no]
+	return o != nil && o.paid && !o.undone
+}
+
+// nickname is an order without what differs from run to run.
+func nickname(name, no string) string { return name + "/" + no[len(no)-1:] }
+
+// take is one call. w.mu is held.
+func (p *provider) take(m message) reply {
+	o := p.orders[m.Order]
+	switch m.Op {
+	case "order":
+		return p.create(m, o, true)
+	case "charge":
+		return p.charge(m, o)
+	case "query":
+		if o == nil || time.Now().Before(o.known) {
+			return reply{code: "ORDER_NOT_EXIST"}
+		}
+		return o.state()
+	case "close":
+		switch {
+		case o == nil:
+			return reply{code: "ORDER_NOT_EXIST"}
+		case o.paid:
+			return reply{code: "ORDERPAID"}
+		}
+		o.closed = true
+		return reply{code: "CLOSED"}
+	case "reverse":
+		return p.reverse(m, o)
+	case "refund":
+		return p.refund(m, o)
+	case "query_refund":
+		if r := p.refunds[m.Refund]; r != nil {
+			return reply{code: r.state}
+		}
+		return reply{code: "ORDER_NOT_EXIST"}
+	}
+	p.w.violate("the provider does not know the call %q", m.Op)
+	return reply{code: "SYSTEM_ERROR"}
+}
+
+func (o *order) state() reply {
+	switch {
+	case o.undone || o.closed && !o.native:
+		return reply{code: "REVOKED"}
+	case o.paid:
+		return reply{code: "SUCCESS", amount: o.amount}
+	case o.closed:
+		return reply{code: "CLOSED"}
+	case o.failed:
+		return reply{code: "PAYERROR"}
+	}
+	return reply{code: "NOTPAY"}
+}
+
+func (p *provider) create(m message, o *order, native bool) reply {
+	if p.w.refused[m.Name] {
+		p.w.violate("%s reached the provider against the judge", m.Name)
+	}
+	if o == nil {
+		r := p.w.roll("order", nickname(m.Name, m.Order))
+		o = &order{name: m.Name, amount: m.Amount, native: native, body: m.body, send: m.send, came: time.Now(), known: time.Now(), final: r.IntN(30) == 0}
+		if lag := r.IntN(20); lag < 3 {
+			o.known = o.known.Add([]time.Duration{2 * time.Second, 20 * time.Second, 4 * time.Minute}[lag])
+		}
+		if native && r.IntN(40) == 0 {
+			return reply{code: "REFUSED"}
+		}
+		p.orders[m.Order] = o
+	}
+	if o.body != m.body {
+		p.w.violate("I4: order %s was sent with other bytes", nickname(m.Name, m.Order))
+	}
+	if o.closed || o.paid {
+		return reply{code: "REFUSED"}
+	}
+	return reply{code: "ORDERED", url: "weixin://pay/" + m.Order}
+}
+
+// charge spends a payer's code. What comes of it is drawn for the order.
+func (p *provider) charge(m message, o *order) reply {
+	name := nickname(m.Name, m.Order)
+	if o != nil {
+		if o.send != m.send {
+			p.w.violate("I1: order %s was charged by a second request", name)
+		}
+		return o.state()
+	}
+	if by := p.codes[m.Code]; by != "" && by != m.Order || !p.w.codes[m.Code] {
+		return reply{code: "REFUSED"}
+	}
+	r := p.w.roll("charge", name)
+	kind := r.IntN(100)
+	if kind < 8 { // the payer's account will not do
+		if kind == 0 { // and yet it did, later
+			p.w.after(between(r, time.Second, time.Minute), func() {
+				if p.orders[m.Order] == nil {
+					p.create(m, nil, false)
+					p.orders[m.Order].paid = true
+				}
+			})
+		}
+		return reply{code: "REFUSED"}
+	}
+	p.codes[m.Code] = m.Order
+	p.create(m, nil, false)
+	o = p.orders[m.Order]
+	switch {
+	case kind < 70:
+		o.paid = true
+	case kind < 85: // a password first
+		p.w.after(between(r, 2*time.Second, time.Minute), o.pay)
+	case kind < 90:
+		p.w.after(between(r, 2*time.Second, 20*time.Second), func() { o.failed = !o.paid })
+	case kind < 95: // the payer puts the telephone away
+	default:
+		o.paid = true
+		return reply{code: "SYSTEM_ERROR"}
+	}
+	return o.state()
+}
+
+// pay is the payer's doing.
+func (o *order) pay() {
+	if !o.closed && !o.failed {
+		o.paid = true
+	}
+}
+
+func (p *provider) reverse(m message, o *order) reply {
+	if left, ok := p.sent[m.Order]; ok && time.Since(left) < 15*time.Second {
+		p.w.violate("order %s is reversed %s after it was charged", nickname(m.Name, m.Order), time.Since(left))
+	}
+	switch {
+	case o == nil:
+		return reply{code: "ORDER_NOT_EXIST"}
+	case time.Since(o.came) < 15*time.Second:
+		return reply{code: "TOO_EARLY"}
+	case o.paid && o.final:
+		return reply{code: "REVERSE_EXPIRE"}
+	case o.refunded > 0:
+		p.w.violate("order %s is reversed after a refund", nickname(m.Name, m.Order))
+	}
+	o.closed, o.undone = true, o.paid
+	return reply{code: "REVOKED"}
+}
+
+func (p *provider) refund(m message, o *order) reply {
+	if was := p.refunds[m.Refund]; was != nil {
+		if was.body != m.body {
+			p.w.violate("I4: refund %s was sent with other bytes", m.Refund)
+		}
+		return reply{code: was.state}
+	}
+	if o == nil || !o.paid || o.undone {
+		return reply{code: "SYSTEM_ERROR"}
+	}
+	name := nickname(m.Name, m.Order)
+	if o.refunded+m.Amount > o.amount {
+		p.w.violate("I6: %d is refunded of order %s of %d", o.refunded+m.Amount, name, o.amount)
+		return reply{code: "SYSTEM_ERROR"}
+	}
+	if time.Since(o.lastRefund) < time.Minute {
+		return reply{code: "FREQUENCY_LIMITED"}
+	}
+	o.lastRefund = time.Now()
+	rf := &refund{order: m.Order, body: m.body, state: "SUCCESS"}
+	p.refunds[m.Refund] = rf
+	r := p.w.roll("refund", name, m.Refund[strings.LastIndexByte(m.Refund, 'R'):])
+	switch n := r.IntN(100); {
+	case n < 3: // a person finishes it
+		rf.state = "ABNORMAL"
+		return reply{code: rf.state}
+	case n < 30:
+		rf.state = "PROCESSING"
+		p.w.after(between(r, time.Second, 30*time.Hour), func() { rf.state = "SUCCESS" })
+	}
+	o.refunded += m.Amount
+	return reply{code: rf.state}
+}
+
+// after lets something happen later, whoever has power then.
+func (w *world) after(d time.Duration, f func()) {
+	time.AfterFunc(d, func() { w.locked(f) })
+}
