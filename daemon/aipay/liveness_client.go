@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -140,7 +139,6 @@ func (c *Client) checked(ctx context.Context, step sale.Step, s sale.Sale, req s
 	case Expired:
 		return failed(whyEnded)
 	}
-	defer func() { go debug.FreeOSMemory() }() // what TLS decrypted it in is garbage: the pages go back, and come back empty
 	return c.judgeCheck(ctx, step, s, l, session)
 }
 

@@ -256,15 +256,7 @@ func (o *outside) facesAreNowhere(t *testing.T, id string, adapt func(string) st
 		t.Error("a store that a vector was written into is not found out")
 	}
 
-	// Memory is looked at when the runtime has had the time to give pages back.
-	var left map[string]int
-	size := 0
-	for range 20 {
-		if left, size = nowhere.memory(t, d.cmd.Process.Pid); len(left) == 0 {
-			break
-		}
-		time.Sleep(250 * time.Millisecond)
-	}
+	left, size := nowhere.memory(t, d.cmd.Process.Pid)
 	t.Logf("%d vectors were told; of %d MB of memory, after the checks: %v", len(told), size>>20, left)
 	if len(left) != 0 {
 		t.Errorf("left in memory: %v", left)
