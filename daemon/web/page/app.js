@@ -2,7 +2,7 @@ import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
 import { look } from './cases.js';
 import { listen } from './keys.js';
-import { Sales, clock, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
+import { Sales, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
 
 const $ = (id) => document.getElementById(id);
 const sales = new Sales();
@@ -140,6 +140,7 @@ function render() {
 function renderSale(s) {
   const name = sign(s);
   $('sale').dataset.sign = name;
+  $('sale').toggleAttribute('data-price', Boolean(s.price));
   const picture = reachable ? code(s) : undefined; // an old code could be paid
   $('sale').toggleAttribute('data-qr', Boolean(picture));
   $('sign').setAttribute('href', `#i-${name}`);
@@ -189,7 +190,7 @@ function priced(s) {
   const p = s.price, since = sales.since(s.id);
   if (rests(s) || p.seconds_left === undefined) return rate(p);
   const left = Math.max(0, p.seconds_left - since);
-  return t('rate', { rate: rate(p), range: range(p), age: p.age_s + since, left, until: clock(left) });
+  return t('rate', { rate: rate(p), range: range(p), age: p.age_s + since, left, until: sales.until(s.id) });
 }
 
 function renderRows() {

@@ -4,7 +4,7 @@
 // to somebody who has left, and is not shown. Where the till is silent it covers
 // itself: an old amount or code is worse than none.
 import { Problem, follow, insist } from './net.js';
-import { Sales, clock, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
+import { Sales, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
 
 const STAYS = { paid: 5000, rests: 10000, refunding: 15000, alone: 60000 }; // milliseconds from the change
 const AWAY = 15000; // a break that is longer was a break in the conversation, too
@@ -90,8 +90,8 @@ function price(s) {
   if (!p) return [];
   const rows = [...row('标价', 'Price', money(p.asked)), ...row('汇率', 'Rate', rate(p))];
   if (rests(s) || p.seconds_left === undefined) return rows;
-  const age = p.age_s + sales.since(s.id), left = Math.max(0, p.seconds_left - sales.since(s.id));
-  return [...rows, ...row('区间', 'Range', range(p)), ...row('汇率时长', 'Rate age', `${age} 秒 s`), ...row('有效至', 'Valid until', clock(left))];
+  const age = p.age_s + sales.since(s.id);
+  return [...rows, ...row('区间', 'Range', range(p)), ...row('汇率时长', 'Rate age', both(`${age} 秒`, `${age} s`)), ...row('有效至', 'Valid until', sales.until(s.id))];
 }
 
 function render() {

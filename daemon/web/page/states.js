@@ -23,6 +23,7 @@ export class Sales {
   all = new Map();
   #ends = new Map();
   #heard = new Map();
+  #until = new Map();
 
   // put keeps what is newer: the answer to a click may be overtaken by an event.
   put(s) {
@@ -30,6 +31,8 @@ export class Sales {
     const now = performance.now();
     this.all.set(s.id, s);
     this.#heard.set(s.id, now);
+    const until = Date.now() + 1000 * s.price?.seconds_left;
+    if (!(Math.abs(until - this.#until.get(s.id)) < 2000)) this.#until.set(s.id, until); // whole seconds are no reason to jump
     if (s.seconds_left === undefined) this.#ends.delete(s.id);
     else this.#ends.set(s.id, now + s.seconds_left * 1000);
   }
@@ -44,6 +47,9 @@ export class Sales {
 
   // since is how many seconds old what was heard last is.
   since(id) { return Math.floor((performance.now() - this.#heard.get(id)) / 1000); }
+
+  // until is the time of day at which the price no longer holds.
+  until(id) { return new Date(this.#until.get(id)).toLocaleTimeString('en-GB'); }
 
   // live is the latest sale that somebody at the counter waits for.
   live() { return [...this.all.values()].findLast((s) => !rests(s) && !leavable(s)); }
@@ -76,9 +82,6 @@ export function showCode(place, what, alt) {
   old?.remove();
   place.prepend(img);
 }
-
-// clock is the time of day in n seconds, to the second.
-export const clock = (n) => new Date(Date.now() + n * 1000).toLocaleTimeString('en-GB');
 
 // rate and range put a price's rates into figures: the payer's currency for one unit
 // of the shop's.
