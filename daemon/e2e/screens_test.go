@@ -30,7 +30,6 @@ type screens struct {
 	o                 *outside
 	d                 *till
 	cashier, customer context.Context
-	status            api.Status
 	taken             int
 }
 
@@ -240,53 +239,67 @@ type scenario struct {
 }
 
 // TestScreensInEveryScenario presses every button of the simulator's page and sells
-// in both flows: whatever goes wrong, both screens tell what the provider has.
+// in both flows: whatever goes wrong, both screens tell what the provider has. Where
+// it is about currencies the shop is one in Hong Kong.
 func TestScreensInEveryScenario(t *testing.T) {
 	pace := 25
 	if *shots != "" {
 		pace = 2
 	}
 	o := startOutside(t, pace)
-	d := judged(t, o, built(t).product, "SCREENS", "")
-	conf, err := os.ReadFile(d.config)
+	home := judged(t, o, built(t).product, "HOME", "")
+	conf, err := os.ReadFile(home.config)
 	if err == nil {
-		err = os.WriteFile(d.config, []byte(strings.Replace(string(conf), "[aipay]\n", "[aipay]\nenabled = true\n", 1)), 0o600)
+		err = os.WriteFile(home.config, []byte(strings.Replace(string(conf), "[aipay]\n", "[aipay]\nenabled = true\n", 1)), 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !d.start() {
-		t.Fatalf("the till did not open:\n%s", d.log)
+	abroad := newTill(t, o, built(t).product, "ABROAD", func(conf string) string {
+		conf = strings.Replace(conf, "[till]\n", "[till]\ncurrency = \"HKD\"\n", 1)
+		return strings.Replace(conf, "[aipay]\n", "[aipay]\nenabled = true\n", 1) + "[aipay.fx]\npay_in = \"CNY\"\n"
+	})
+	counters := make(map[*till]*screens)
+	for _, d := range []*till{home, abroad} {
+		if !d.start() {
+			t.Fatalf("the till did not open:\n%s", d.log)
+		}
+		counters[d] = openScreens(t, o, d)
 	}
-	s := openScreens(t, o, d)
-	till := &outside{t: t, url: d.api.Base}
-	till.do(http.MethodGet, "/v1/status", nil, &s.status)
 	var all []scenario
 	o.do(http.MethodGet, "/sim/scenarios", nil, &all)
 	for _, sc := range all {
 		t.Run(sc.Name, func(t *testing.T) {
-			s.t, o.t = t, t
-			for _, flow := range []sale.Flow{sale.Merchant, sale.Payer} {
-				n := api.NewSale{Flow: flow, Amount: "12.80", Currency: s.status.Currency}
-				if sc.Group == "currency" {
-					if s.status.PayIn == nil {
-						t.Skip("this till has one currency")
-					}
-					n.PayIn = s.status.PayIn.Currency
-				}
-				o.do(http.MethodPost, "/sim/scenarios", map[string]any{"name": sc.Name, "on": true}, nil)
-				off := time.AfterFunc(4*time.Second, func() { // a network that never comes back settles nothing
-					if sc.Group == "network" || sc.Name == "link_down" {
-						_ = o.ask(http.MethodDelete, "/sim/scenarios", nil, nil)
-					}
-				})
-				s.true(sc.Name, s.sell(sc.Name+"-"+string(flow), n))
-				off.Stop()
-				o.do(http.MethodDelete, "/sim/scenarios", nil, nil)
+			d, n := home, api.NewSale{Amount: "12.80", Currency: "CNY"}
+			if sc.Group == "currency" {
+				d, n = abroad, api.NewSale{Amount: "100.00", Currency: "HKD", PayIn: "CNY"}
+			}
+			s := counters[d]
+			s.t, o.t, d.t = t, t, t
+			for _, n.Flow = range []sale.Flow{sale.Merchant, sale.Payer} {
+				s.inScenario(sc, n)
 			}
 		})
 	}
-	s.t, o.t = t, t
-	d.stop()
-	d.check()
+	o.t = t
+	for _, d := range []*till{home, abroad} {
+		d.t = t
+		d.stop()
+		d.check()
+	}
+}
+
+// inScenario makes one sale while a scenario is on. A network that never comes back
+// settles nothing.
+func (s *screens) inScenario(sc scenario, n api.NewSale) {
+	s.t.Helper()
+	s.o.do(http.MethodPost, "/sim/scenarios", map[string]any{"name": sc.Name, "on": true}, nil)
+	off := time.AfterFunc(4*time.Second, func() {
+		if sc.Group == "network" {
+			_ = s.o.ask(http.MethodDelete, "/sim/scenarios", nil, nil) // it is asked for again below
+		}
+	})
+	s.true(sc.Name, s.sell(sc.Name+"-"+string(n.Flow), n))
+	off.Stop()
+	s.o.do(http.MethodDelete, "/sim/scenarios", nil, nil)
 }
