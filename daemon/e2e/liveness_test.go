@@ -193,6 +193,9 @@ func TestLivenessTwice(t *testing.T) {
 	}
 }
 
+// leisurely is a speed at which an order is not given up while its till starts again.
+const leisurely = 8
+
 // The plug is pulled at every point that a check adds, in both flows, whoever asked
 // for it. One sale is one charge, with the digest that was blanked on disk.
 func TestLivenessThroughPowerCuts(t *testing.T) {
@@ -209,7 +212,7 @@ func TestLivenessThroughPowerCuts(t *testing.T) {
 		byAPI:  {sale.Merchant: {"order_refused:before-commit", "order_refused:after-commit"}, sale.Payer: {"charge_refused:before-commit", "charge_refused:after-commit"}},
 	}
 	for _, by := range []asker{byRule, byAPI} {
-		st := newStreet(t)
+		st := &street{o: startOutside(t, leisurely)}
 		st.o.setAI(livenessOf(by, "pass"))
 		var cuts []cut
 		for flow, points := range after {
