@@ -89,8 +89,12 @@ type feature struct{ name, value string }
 func (s Session) features(i int, gap time.Duration) []feature {
 	at := s.Interactions[i]
 	list := []feature{
-		{"kind", string(at.Kind)}, {"ordinal", strconv.Itoa(i)}, {"gap", gapBucket(gap)}, {"hour", strconv.Itoa(at.At.UTC().Hour() / 4)},
-		{"amount", digits(s.Amount.Minor)}, {"flow", string(s.Flow)},
+		{"kind", string(at.Kind)},
+		{"ordinal", strconv.Itoa(i)},
+		{"gap", gapBucket(gap)},
+		{"hour", strconv.Itoa(at.At.UTC().Hour() / 4)},
+		{"amount", digits(s.Amount.Minor)},
+		{"flow", string(s.Flow)},
 	}
 	if at.Kind == Product {
 		list = append(list, feature{"category", at.Article.Category}, feature{"price", digits(at.Article.Price)})

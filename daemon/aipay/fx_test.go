@@ -97,8 +97,14 @@ func TestProviderTime(t *testing.T) {
 		told string
 		want time.Time
 	}{
-		{"1800000000", now}, {"1799999998", time.Unix(1_799_999_999, 0)}, {"1800000002", now}, {"1800000003", time.Unix(1_800_000_004, 0)},
-		{"1799999000", time.Unix(1_799_999_001, 0)}, {"1800001000", time.Unix(1_800_001_001, 0)}, {"", now}, {"soon", now},
+		{"1800000000", now},
+		{"1799999998", time.Unix(1_799_999_999, 0)},
+		{"1800000002", now},
+		{"1800000003", time.Unix(1_800_000_004, 0)},
+		{"1799999000", time.Unix(1_799_999_001, 0)},
+		{"1800001000", time.Unix(1_800_001_001, 0)},
+		{"", now},
+		{"soon", now},
 	} {
 		if got := providerTime(http.Header{"Wechatpay-Timestamp": {c.told}}, now); !got.Equal(c.want) {
 			t.Errorf("told %q: %s, want %s", c.told, got, c.want)

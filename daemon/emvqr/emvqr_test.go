@@ -85,15 +85,18 @@ func TestSchemes(t *testing.T) {
 		{PromptPay{Wallet: "012345678901234"}, Shop{}, Charge{}, "thai 012345678901234"},
 		{PIX{Key: "123e4567-e12b-12d1-a456-426655440000"}, Shop{Name: "Fulano de Tal", City: "BRASILIA"}, Charge{}, "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-4266554400005204000053039865802BR5913Fulano de Tal6008BRASILIA62070503***63041D3D"},
 		{
-			PIX{Key: "5a5ea8c2-cbb5-4c25-a7be-2a778871fc5f"}, Shop{Name: "Arrumadinho", City: "Brasilia"},
+			PIX{Key: "5a5ea8c2-cbb5-4c25-a7be-2a778871fc5f"},
+			Shop{Name: "Arrumadinho", City: "Brasilia"},
 			Charge{amount(t, "0.15", "BRL"), "e433v1524u155f31mDvx01"},
 			"00020126580014br.gov.bcb.pix01365a5ea8c2-cbb5-4c25-a7be-2a778871fc5f52040000530398654040.155802BR5911Arrumadinho6008Brasilia62260522e433v1524u155f31mDvx0163045B1E",
 		},
 		{PayNow{Company: "201403121W", Expires: time.Date(2030, 12, 31, 0, 0, 0, 0, time.UTC)}, acme, Charge{}, "00020101021126490009SG.PAYNOW010120210201403121W030110408203012315204000053037025802SG5913ACME Pte Ltd.6009Singapore6304B69E"},
 		{PayNow{Mobile: "+6591234567"}, Shop{Name: "NA", City: "Singapore"}, Charge{}, "00020101021126380009SG.PAYNOW010100211+6591234567030115204000053037025802SG5902NA6009Singapore6304B5DB"},
 		{
-			PayNow{Company: "123456780", Expires: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)}, Shop{Name: "testcompany", City: "Singapore"},
-			Charge{amount(t, "0.99", "SGD"), "testordernumber12345678"}, "sg 0.99",
+			PayNow{Company: "123456780", Expires: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)},
+			Shop{Name: "testcompany", City: "Singapore"},
+			Charge{amount(t, "0.99", "SGD"), "testordernumber12345678"},
+			"sg 0.99",
 		},
 		{UPI{"shop@bank"}, Shop{Name: "Tea & Co"}, Charge{amount(t, "10.00", "INR"), "S1-7"}, "upi://pay?pa=shop@bank&pn=Tea%20%26%20Co&tr=S1-7&am=10.00&cu=INR"},
 	} {

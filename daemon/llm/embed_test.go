@@ -84,7 +84,8 @@ func TestEmbed(t *testing.T) {
 	t.Cleanup(srv.Close)
 	file := keyFile(t)
 	c, err := Open(Models{Region: "cn", Providers: []Provider{
-		{Name: "near", BaseURL: srv.URL + "/v1", KeyFile: file, Region: "cn"}, {Name: "far", BaseURL: srv.URL, KeyFile: file, Region: "us"},
+		{Name: "near", BaseURL: srv.URL + "/v1", KeyFile: file, Region: "cn"},
+		{Name: "far", BaseURL: srv.URL, KeyFile: file, Region: "us"},
 		{Name: "claude", Dialect: Anthropic, BaseURL: srv.URL, KeyFile: file, Region: "cn"},
 	}})
 	if err != nil {

@@ -313,8 +313,17 @@ func TestNoticesAreOnlySentWhereTheyBelong(t *testing.T) {
 	equal(t, "charged twice", s.w.WeChat.AIReport().Counts.ShadowCharges, 1)
 	equal(t, "an AI payment", outline(r.post(time.Second), no), "own")
 	for _, bad := range []obj{
-		{"url": "ftp://x"}, {"url": "nowhere"}, {"delay_s": -1}, {"timeout_ms": 0}, {"retry_s": []int{0}}, {"retry_s": []float64{1e308}}, {"delay_s": 1e300}, {"faults": []obj{{"fault": "late", "seconds": 1e20}}}, {"faults": []obj{{"fault": "no"}}},
-		{"faults": []obj{{"fault": "lost", "probability": 2}}}, {"unknown": 1},
+		{"url": "ftp://x"},
+		{"url": "nowhere"},
+		{"delay_s": -1},
+		{"timeout_ms": 0},
+		{"retry_s": []int{0}},
+		{"retry_s": []float64{1e308}},
+		{"delay_s": 1e300},
+		{"faults": []obj{{"fault": "late", "seconds": 1e20}}},
+		{"faults": []obj{{"fault": "no"}}},
+		{"faults": []obj{{"fault": "lost", "probability": 2}}},
+		{"unknown": 1},
 	} {
 		s.control("POST", "/sim/notices", bad, 400)
 	}

@@ -142,8 +142,12 @@ func TestPageOfALivenessCheck(t *testing.T) {
 	w := &walk{t, ctx, complaints}
 	w.do("viewport", chromedp.EmulateViewport(390, 844))
 	for _, c := range []struct{ shot, state, seen string }{
-		{"pass", liveDone, "#note.good"}, {"low", liveDone, "#note.good"}, {"wrong_nonce", liveDone, "#note.good"},
-		{"twice", liveDone, "#note.good"}, {"fail", liveFailed, "#note.bad"}, {"late", livePending, "#shots button:disabled"},
+		{"pass", liveDone, "#note.good"},
+		{"low", liveDone, "#note.good"},
+		{"wrong_nonce", liveDone, "#note.good"},
+		{"twice", liveDone, "#note.good"},
+		{"fail", liveFailed, "#note.bad"},
+		{"late", livePending, "#shots button:disabled"},
 	} {
 		no := s.number()
 		g := s.aiPay(200, s.key(), s.aiBody(no, 50_000, ""))
