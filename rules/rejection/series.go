@@ -1,9 +1,9 @@
 package rejection
 
 import (
-	"cmp"
 	"math"
 	"slices"
+	"sort"
 )
 
 const (
@@ -155,7 +155,7 @@ func (s *series) alarm() Alarm {
 		Since: s.Since, Raised: s.Raised, Baseline: s.Base,
 		Cost: slices.Clone(s.Cost), Examples: slices.Clone(s.Examples), Parts: slices.Clone(s.Parts),
 	}
-	slices.SortFunc(a.Cost, func(a, b Sum) int { return cmp.Compare(a.Currency, b.Currency) })
-	slices.SortStableFunc(a.Parts, func(a, b Part) int { return cmp.Compare(b.Rejected, a.Rejected) })
+	sort.Slice(a.Cost, func(i, j int) bool { return a.Cost[i].Currency < a.Cost[j].Currency })
+	sort.SliceStable(a.Parts, func(i, j int) bool { return a.Parts[i].Rejected > a.Parts[j].Rejected })
 	return a
 }

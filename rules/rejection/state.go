@@ -2,7 +2,6 @@ package rejection
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,12 +28,9 @@ type state struct {
 // MarshalJSON returns all that later decisions depend on, but for the options.
 func (w *Watch) MarshalJSON() ([]byte, error) {
 	st := state{Version: version, Shop: w.shop, Uses: w.uses}
-	for _, s := range w.series {
+	for _, s := range w.listed() {
 		st.Series = append(st.Series, *s)
 	}
-	slices.SortFunc(st.Series, func(a, b series) int {
-		return cmp.Or(cmp.Compare(a.Label, b.Label), cmp.Compare(a.Classifier, b.Classifier))
-	})
 	for _, h := range w.sorted() {
 		st.Keys = append(st.Keys, *h)
 	}

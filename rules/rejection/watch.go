@@ -140,15 +140,27 @@ func (w *Watch) Note(o Outcome) []Change {
 // Alarms returns the alarms that stand, the oldest first.
 func (w *Watch) Alarms() []Alarm {
 	var alarms []Alarm
-	for _, s := range w.series {
+	all := w.listed()
+	slices.SortStableFunc(all, func(a, b *series) int { return cmp.Compare(a.Raised, b.Raised) })
+	for _, s := range all {
 		if s.Raised != 0 {
 			alarms = append(alarms, s.alarm())
 		}
 	}
-	slices.SortFunc(alarms, func(a, b Alarm) int {
-		return cmp.Or(cmp.Compare(a.Raised, b.Raised), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Classifier, b.Classifier))
-	})
 	return alarms
+}
+
+// listed returns the series by name. Pointers are sorted, not what they lead to:
+// the program holds one sort for all kinds of them, and one for each kind of record.
+func (w *Watch) listed() []*series {
+	all := make([]*series, 0, len(w.series))
+	for _, s := range w.series {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *series) int {
+		return cmp.Or(cmp.Compare(a.Label, b.Label), cmp.Compare(a.Classifier, b.Classifier))
+	})
+	return all
 }
 
 // of finds the series of n or makes it. An alarm that stands is not forgotten for
