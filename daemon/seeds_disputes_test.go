@@ -79,6 +79,11 @@ func disputeSeeds(t *testing.T, n int) []seed {
 	if n >= 400 && disputed[deals[0].what] >= disputed[deals[1].what] {
 		t.Errorf("a fixed rate was disputed %d times, a confirmed range %d times", disputed[deals[1].what], disputed[deals[0].what])
 	}
+	for _, pair := range [][2]int{{0, 1}, {2, 3}} {
+		if base := disputed[deals[pair[1]].what]; base > 0 {
+			found[pair[0]].says += fmt.Sprintf("; %+.0f %% against the other", 100*float64(disputed[deals[pair[0]].what]-base)/float64(base))
+		}
+	}
 	return []seed{{"3", "13", found[0], found[1]}, {"3", "13", found[2], found[3]}}
 }
 
