@@ -138,5 +138,5 @@ func payIn(c aipay.FXConfig) *api.PayIn {
 	if !c.On() {
 		return nil
 	}
-	return &api.PayIn{Currency: c.PayIn, Default: c.Default}
+	return &api.PayIn{Currency: c.PayIn, Default: c.Default, Only: c.PayIn == "CNY"} // an account at WeChat Pay takes nothing else
 }

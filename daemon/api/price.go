@@ -11,6 +11,7 @@ import (
 type PayIn struct {
 	Currency money.Currency `json:"currency" example:"CNY"`
 	Default  bool           `json:"default,omitempty" doc:"A sale that does not name what it is paid in is paid in this"`
+	Only     bool           `json:"only,omitempty" doc:"Nothing else can be charged, the shop's own currency included"`
 }
 
 // Price is a sale in the currency that the customer pays in: what both screens show

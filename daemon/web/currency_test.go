@@ -129,6 +129,9 @@ func TestPaysIn(t *testing.T) {
 		"against the default":     {&api.PayIn{Currency: "CNY", Default: true}, `, "pay_in": "HKD"`, "", ""},
 		"not the one on offer":    {&api.PayIn{Currency: "CNY"}, `, "pay_in": "USD"`, "", "currency_not_offered"},
 		"asked of a single till":  {nil, `, "pay_in": "CNY"`, "CNY", ""}, // the desk knows better
+		"the only one":            {&api.PayIn{Currency: "CNY", Only: true}, ``, "CNY", ""},
+		"the only one, named":     {&api.PayIn{Currency: "CNY", Only: true}, `, "pay_in": "CNY"`, "CNY", ""},
+		"not the only one":        {&api.PayIn{Currency: "CNY", Only: true}, `, "pay_in": "HKD"`, "", "currency_not_offered"},
 		"no currency":             {&api.PayIn{Currency: "CNY"}, `, "pay_in": "cn"`, "", "request_invalid"},
 		"a currency of no pocket": {nil, `, "pay_in": "XXQ"`, "", "currency_unknown"},
 	} {

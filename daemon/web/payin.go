@@ -13,13 +13,15 @@ import (
 func (s *Server) payIn(b *api.NewSale) (money.Currency, error) {
 	offered := s.PayIn
 	switch {
-	case b.PayIn == b.Currency:
+	case offered != nil && offered.Only && b.Currency != offered.Currency && (b.PayIn == "" || b.PayIn == offered.Currency):
+		return offered.Currency, nil
+	case b.PayIn == b.Currency && (offered == nil || !offered.Only || b.Currency == offered.Currency):
 		return "", nil
 	case b.PayIn == "" && (offered == nil || !offered.Default || b.Currency != s.Currency || b.Currency == offered.Currency):
 		return "", nil
 	case b.PayIn == "":
 		return offered.Currency, nil
-	case offered != nil && b.PayIn != offered.Currency:
+	case offered != nil && b.PayIn != offered.Currency: // a sale that nobody can charge would wait for ever
 		return "", api.NewProblem(http.StatusUnprocessableEntity, "currency_not_offered", fmt.Sprintf("this till takes no payments in %s", b.PayIn),
 			fmt.Sprintf("send pay_in %s, or leave it out", offered.Currency))
 	}

@@ -68,7 +68,7 @@ function open(flow, code) {
   act(`open ${JSON.stringify(body)}`, (key) => insist('POST', '/v1/sales', body, key));
 }
 
-const paysAbroad = () => foreign ?? Boolean(status.pay_in?.default);
+const paysAbroad = () => foreign ?? Boolean(status.pay_in?.default || status.pay_in?.only);
 
 const of = (what) => `/v1/sales/${shown}/${what}`;
 const cancel = () => act(`cancel ${shown}`, () => insist('POST', of('cancel'), {}));
@@ -125,6 +125,7 @@ function render() {
   $('banners').replaceChildren(...banners);
   $('pay-in').hidden = !status.pay_in;
   if (status.pay_in) {
+    $('pay-here').hidden = Boolean(status.pay_in.only);
     $('pay-here').textContent = status.currency;
     $('pay-there').textContent = status.pay_in.currency;
     $('pay-here').setAttribute('aria-pressed', !paysAbroad());
