@@ -238,6 +238,7 @@ func (c Config) Validate() error {
 		errs = append(errs, c.Scanner.Validate())
 	}
 	errs = append(errs, c.WeChat.Validate(), c.AIPay.Validate(), c.Models.Validate())
+	fault(c.AIPay.FX.On() && c.AIPay.FX.PayIn != "CNY", "aipay.fx.pay_in is %s, and an account at WeChat Pay takes CNY; name CNY, or leave it out", c.AIPay.FX.PayIn)
 	fault(c.AIPay.FX.On() && c.AIPay.FX.PayIn == c.Till.Currency, "aipay.fx.pay_in is %s, which is till.currency; name the other currency, or leave it out", c.AIPay.FX.PayIn)
 	fault(c.AIPay.Enabled && c.WeChat.Driver != wechat.V3, "aipay.enabled needs wechat.driver v3: v2 knows nothing of the payment AI API")
 	fault(!(c.Timing.Speed >= 1), "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)

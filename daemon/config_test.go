@@ -88,6 +88,7 @@ func TestMistakes(t *testing.T) {
 		"a rate as a currency":      {`[till]`, "[aipay]\nenabled = true\n[aipay.fx]\npay_in = \"7.1023\"\n[till]", "aipay.fx.pay_in: "},
 		"two currencies in one":     {`[till]`, "[aipay.fx]\npay_in = \"CNY\"\n[till]", "aipay.fx.pay_in is CNY, which is till.currency"},
 		"a currency without an API": {`[till]`, "[aipay.fx]\npay_in = \"HKD\"\n[till]", "aipay.fx.pay_in needs aipay.enabled"},
+		"a currency of no account":  {`[till]`, "[aipay]\nenabled = true\n[aipay.fx]\npay_in = \"HKD\"\n[till]", "aipay.fx.pay_in is HKD, and an account at WeChat Pay takes CNY"},
 		"a default of nothing":      {`[till]`, "[aipay]\nenabled = true\n[aipay.fx]\ndefault = true\n[till]", "aipay.fx.default needs aipay.fx.pay_in"},
 		"a price for a day":         {`[till]`, "[aipay]\nenabled = true\n[aipay.fx]\npay_in = \"HKD\"\nhorizon_s = 86400\n[till]", "aipay.fx.horizon_s is 86400"},
 		"a width below nothing":     {`[till]`, "[aipay]\nenabled = true\n[aipay.fx]\npay_in = \"HKD\"\nconfirm_width_bps = -1\n[till]", "aipay.fx.confirm_width_bps is -1"},
