@@ -71,7 +71,7 @@ func (s Sale) Ephemeral(ev Event) bool {
 	case ev.Kind == Concluded && s.State.Before():
 		return false
 	case ev.ends() && !s.State.Live() && a != nil:
-		return !a.End.Watched()
+		return !a.watched(ev)
 	case ev.Kind == RefundPending && s.State == Refunding:
 		r := s.Refund(ev.RefundNo)
 		return r != nil && r.State == RefundWorking
@@ -312,7 +312,7 @@ func (s *Sale) recordEnd(a *Attempt, ev Event) {
 		a.end(EndRefused, ev.At)
 	case Concluded:
 		switch {
-		case a.End.Watched():
+		case a.watched(ev):
 			a.End = EndAbsent
 		case a.Refused:
 			a.end(EndRefused, ev.At)
@@ -320,6 +320,12 @@ func (s *Sale) recordEnd(a *Attempt, ev Event) {
 			a.end(EndConcluded, ev.At)
 		}
 	}
+}
+
+// watched says that ev can still be about an attempt that has ended: a better end,
+// or that of the watch, which a closed code has as well.
+func (a *Attempt) watched(ev Event) bool {
+	return a.End.Watched() || a.End == EndClosed && ev.Kind == Concluded
 }
 
 func (a *Attempt) end(e End, at Instant) { a.End, a.EndedAt = e, at }

@@ -25,7 +25,7 @@ func (s *Sale) asideEphemeral(ev Event) bool {
 	case Received:
 		return a != nil && a.End == EndPaid
 	case Closed, TakenBack, Concluded:
-		return a != nil && !a.End.Watched()
+		return a != nil && !a.watched(ev)
 	case RefundPending:
 		return r != nil && r.State != RefundOwed
 	case RefundDone:

@@ -123,8 +123,15 @@ func TestVerdict(t *testing.T) {
 		t.Errorf("%+v", step)
 	}
 	asked := Watch{Polls: map[string]Poll{s.Current().OrderNo: {Asked: 3, Last: ended.Add(23 * time.Hour)}}}
-	if step := s.Next(Now{At: ended.Add(23 * time.Hour)}, asked, plan); step.Do != Nothing {
-		t.Errorf("after a day: %+v", step)
+	silent := s.Next(Now{At: ended.Add(23 * time.Hour)}, asked, plan)
+	heard := asked.Polls[s.Current().OrderNo]
+	heard.Heard = true
+	over := s.Next(Now{At: ended.Add(23 * time.Hour)}, Watch{Polls: map[string]Poll{s.Current().OrderNo: heard}}, plan)
+	if silent.Do != Query || over.Do != Conclude {
+		t.Errorf("after a day: %+v, and when it was heard %+v", silent, over)
+	}
+	if end := applied(t, s, s.Conclusion(over)); end.Current().Verdict != Unanswered || end.State != Paid || end.Next(Now{At: ended.Add(24 * time.Hour)}, Watch{}, plan).Do != Nothing {
+		t.Errorf("%s, %+v", end.State, end.Current())
 	}
 	if ev := (Event{Kind: Reconciled}); !s.Ephemeral(ev) {
 		t.Error("a verdict that is pending is written down")

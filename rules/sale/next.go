@@ -148,7 +148,9 @@ func (s Sale) Recorded(step Step) (Request, bool) {
 // Conclusion is the till's own word on a step that nobody has to be asked about.
 func (s Sale) Conclusion(step Step) Event {
 	ev := Event{Kind: Concluded, OrderNo: step.OrderNo}
-	switch {
+	switch a := s.Attempt(step.OrderNo); {
+	case a != nil && a.End == EndPaid:
+		return Event{Kind: Reconciled, OrderNo: step.OrderNo, Verdict: Unanswered}
 	case !s.State.Live() && !s.State.Before():
 		// the end of a watch explains nothing new
 	case s.State.Before() && step.Lapsed:
@@ -354,18 +356,18 @@ func (s *Sale) nextWatch(a *Attempt, now Now, w Watch, p Plan) Step {
 	last := max(poll.Last, a.EndedAt)
 	due := last.Add(p.watchWait(last.Sub(max(a.EndedAt, now.Since))))
 	hour := p.Background[len(p.Background)-1]
+	over := false
 	switch {
 	case a.End == EndClosed && s.Flow == Merchant:
-		if due.Sub(a.EndedAt) > hour {
-			return Step{}
-		}
+		over = due.Sub(a.EndedAt) > hour
 	case a.End == EndPaid && a.Key != "" && a.Verdict == Unread:
-		if due.Sub(a.EndedAt) > p.VerdictFor {
-			return Step{}
-		}
+		over = due.Sub(a.EndedAt) > p.VerdictFor
 	case !a.End.Watched():
 		return Step{}
-	case poll.Heard && poll.Last.Sub(a.EndedAt) >= p.WatchFor && poll.Last.Sub(now.Since) >= hour:
+	default:
+		over = poll.Last.Sub(a.EndedAt) >= p.WatchFor && poll.Last.Sub(now.Since) >= hour
+	}
+	if over && poll.Heard { // and written down, or the next start would begin again
 		return Step{Do: Conclude, Due: poll.Last, OrderNo: a.OrderNo}
 	}
 	return Step{Do: Query, Due: due, OrderNo: a.OrderNo}

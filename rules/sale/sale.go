@@ -82,7 +82,7 @@ const (
 	EndRefused End = "refused"
 	// EndConcluded: the till concluded it from silence.
 	EndConcluded End = "concluded"
-	// EndAbsent: refused or concluded, and after the watch the provider still knew
+	// EndAbsent: closed, refused or concluded, and after the watch the provider still knew
 	// of no payment.
 	EndAbsent End = "absent"
 )
@@ -103,6 +103,7 @@ const (
 	Unread     Verdict = ""
 	Consistent Verdict = "consistent"
 	Mismatch   Verdict = "mismatch"
+	Unanswered Verdict = "unanswered" // it was asked for as long as it is worth
 )
 
 // Attempt is one order at the provider. A sale has at most one open attempt.
