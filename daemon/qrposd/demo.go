@@ -23,11 +23,12 @@ func demo(ctx context.Context, c *call) error {
 	once := c.flags.Bool("once", false, "run a scripted tour, compare the books, and end")
 	verbose := c.flags.Bool("v", false, "show the till's log")
 	ai := c.flags.Bool("ai", false, "payments go through the payment AI API")
+	currency := shopCurrency(c)
 	c.flags.Usage = faultUsage(c)
 	if err := c.parse(); err != nil {
 		return err
 	}
-	s, err := openSimulation("", 1, *ai)
+	s, err := openSimulation("", 1, *ai, *currency)
 	if err != nil {
 		return err
 	}

@@ -24,17 +24,22 @@ func simulate(ctx context.Context, c *call) error {
 	dir := c.flags.String("dir", "", "where keys and configuration go (default: a temporary `DIR`)")
 	speed := c.flags.Float64("speed", 1, "how much faster than the real provider everything is")
 	ai := c.flags.Bool("ai", false, "payments go through the payment AI API")
+	currency := shopCurrency(c)
 	c.flags.Usage = faultUsage(c)
 	if err := c.parse(); err != nil {
 		return err
 	}
-	s, err := openSimulation(*dir, *speed, *ai)
+	s, err := openSimulation(*dir, *speed, *ai, *currency)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "simulator  %s/sim/\n%sserve with qrposd serve -config %s\n", s.url, s.hint("scenarios  "), s.config)
 	<-ctx.Done()
 	return s.close()
+}
+
+func shopCurrency(c *call) *string {
+	return c.flags.String("currency", "CNY", "what the shop's prices are in, such as HKD; customers pay in CNY")
 }
 
 // simulation is a provider, payers' telephones and a scanner, with the files of
@@ -48,10 +53,15 @@ type simulation struct {
 	ai     bool // payments go through the AI API
 	url    string
 	config string
+
+	currency string // of the shop; what is not CNY is paid in CNY
 }
 
-func openSimulation(dir string, speed float64, ai bool) (s *simulation, err error) {
-	s = &simulation{dir: dir, ai: ai}
+func openSimulation(dir string, speed float64, ai bool, currency string) (s *simulation, err error) {
+	if currency != "CNY" && !ai {
+		return nil, errors.New("a shop of another currency than CNY needs -ai, which has the rates")
+	}
+	s = &simulation{dir: dir, ai: ai, currency: currency}
 	if dir == "" {
 		s.temp = true
 		if s.dir, err = os.MkdirTemp("", "qrposd-"); err != nil {
@@ -131,6 +141,9 @@ func (s *simulation) equip(speed float64) error {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A till of the simulator at %s/sim/. Not for a shop.", s.url)
 	line("[till]\nid = \"T01\"\nshop = \"Corner Café 街角咖啡\"\nsecret_file = %q\ndevice_files = [%q]", secret, device)
+	if s.currency != "CNY" {
+		line("currency = %q", s.currency)
+	}
 	line("[api]\nlisten = \"127.0.0.1:0\"")
 	line("[store]\npath = \"till.db\"")
 	line("[scanner]\npath = %q", filepath.Join(s.dir, "scanner"))
@@ -138,6 +151,9 @@ func (s *simulation) equip(speed float64) error {
 	line("[aipay]\npre_authorization = \"sim/fast-reasoner\"\nreconciliation = \"sim/reconciler\"\nfallback = \"plain\"")
 	if s.ai {
 		line("enabled = true")
+	}
+	if s.currency != "CNY" {
+		line("fx.pay_in = \"CNY\"")
 	}
 	line("liveness.enabled = true\nliveness.dim = 128")
 	line("[wechat]\nmchid = %q\nappid = %q\nserial = %q\nprivate_key_file = %q", inst.MchID, inst.AppID, inst.MerchantSerial, inst.KeyFile)
