@@ -129,7 +129,7 @@ func classify(t *Tally, file string) (v intent.Verdict, ok bool) {
 	return v, v.Label != ""
 }
 
-var fixedRate = regexp.MustCompile(`there is no key (\S*(?:fx|exchange|\b_?rate|_rate)\S*);`)
+var fixedRate = regexp.MustCompile(`fixed_rate: (\S+) is `) // as the configuration refuses it
 
 // Currency examines where the price of a foreign currency comes from (R2). configured
 // is what the configuration was refused for, if it was; call asks the projection
@@ -137,7 +137,7 @@ var fixedRate = regexp.MustCompile(`there is no key (\S*(?:fx|exchange|\b_?rate|
 func Currency(configured error, enabled bool, call func(ctx context.Context, req sale.Request) wechat.Answer) Check {
 	return Check{ID: "currency", Title: "No rate is fixed; ranges come from the API", Run: func(ctx context.Context) (t Tally) {
 		if configured != nil {
-			if m := fixedRate.FindStringSubmatch(configured.Error()); m != nil && !strings.Contains(m[1], "hedge") {
+			if m := fixedRate.FindStringSubmatch(configured.Error()); m != nil {
 				t.Bad("remove "+m[1]+": a rate from a file is a price that nobody agreed to; the API projects a range", "the configuration has the key %s", m[1])
 			} else {
 				t.Unsure("mend the configuration first", "the configuration is refused, for no rate")

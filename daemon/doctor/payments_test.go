@@ -59,8 +59,8 @@ func TestContext(t *testing.T) {
 }
 
 func TestCurrency(t *testing.T) {
-	want(t, "a rate", verdict(t, Currency(errors.New("f:3: there is no key aipay.fx_rate; see"), true, nil)), Fail, "aipay.fx_rate")
-	want(t, "another", verdict(t, Currency(errors.New("f:3: there is no key till.exchange_usd; see"), true, nil)), Fail, "till.exchange_usd")
+	want(t, "a rate", verdict(t, Currency(errors.New("f:3: fixed_rate: aipay.fx_rate is a rate of the till"), true, nil)), Fail, "aipay.fx_rate")
+	want(t, "another", verdict(t, Currency(errors.New("f:3: fixed_rate: till.exchange_usd is a rate of the till"), true, nil)), Fail, "till.exchange_usd")
 	want(t, "a mistyped key", verdict(t, Currency(errors.New("f:3: there is no key rules.hedge_rates; see"), true, nil)), Unknown, "refused")
 	want(t, "off", verdict(t, Currency(nil, false, nil)), OK, "one currency")
 	want(t, "offline", verdict(t, Currency(nil, true, nil)), Unknown, "not asked")

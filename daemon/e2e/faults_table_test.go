@@ -59,13 +59,13 @@ var (
 	scannedOurs   = path{scanned.states + " refunding paid", scanned.saw + " refunding refund_failed"}
 	scannedHeld   = path{scannedOurs.states, scanned.saw + " refunding refund_held"}
 	scannedLater  = path{scannedOurs.states + " refunding refunded", scannedOurs.saw + " refunding refunded"}
-	doubtPaid     = path{"opened judged charging in_doubt paid", "scan_wanted charging in_doubt payer_confirming paid"}
-	maybePaid     = path{"opened judged charging in_doubt? paid", "scan_wanted charging in_doubt payer_confirming paid"}
-	doubtReversed = path{"opened judged charging in_doubt reversing reversed", "scan_wanted charging in_doubt payer_confirming reversing reversed"}
-	doubtDeclined = path{"opened judged charging in_doubt reversing declined", "scan_wanted charging in_doubt payer_confirming reversing declined"}
-	maybeReversed = path{"opened judged charging in_doubt reversing? reversed", "scan_wanted charging in_doubt payer_confirming reversing reversed"}
-	doubtGivenUp  = path{"opened judged charging in_doubt reversing cancelled", "scan_wanted charging in_doubt payer_confirming in_doubt_cancel reversing cancelled"}
-	doubtUnseen   = path{"opened judged charging in_doubt reversing declined", "scan_wanted charging in_doubt payer_confirming reversing declined_unseen"}
+	doubtPaid     = path{"opened judged charging in_doubt paid", "scan_wanted charging in_doubt payer_confirming in_doubt paid"}
+	maybePaid     = path{"opened judged charging in_doubt? paid", "scan_wanted charging in_doubt payer_confirming in_doubt paid"}
+	doubtReversed = path{"opened judged charging in_doubt reversing reversed", "scan_wanted charging in_doubt payer_confirming in_doubt reversing reversed"}
+	doubtDeclined = path{"opened judged charging in_doubt reversing declined", "scan_wanted charging in_doubt payer_confirming in_doubt reversing declined"}
+	maybeReversed = path{"opened judged charging in_doubt reversing? reversed", "scan_wanted charging in_doubt payer_confirming in_doubt reversing reversed"}
+	doubtGivenUp  = path{"opened judged charging in_doubt reversing cancelled", "scan_wanted charging in_doubt payer_confirming in_doubt in_doubt_cancel reversing cancelled"}
+	doubtUnseen   = path{"opened judged charging in_doubt reversing declined", "scan_wanted charging in_doubt payer_confirming in_doubt reversing declined_unseen"}
 )
 
 // purse is where an order's money went: how often it was taken, reversed and
