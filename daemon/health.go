@@ -40,6 +40,7 @@ func (v *vitals) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.R
 		code = ev.Why.Code
 	}
 	switch {
+	case code == "provider_resting": // nothing was tried, and nothing learnt
 	case ev.Kind == sale.NotSent || code == "no_network":
 		v.unsent, v.why = v.unsent+1, code
 	case ev.Kind == sale.Unclear && code != "order_paid" && code != "ai_unclear":

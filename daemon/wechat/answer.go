@@ -73,10 +73,15 @@ func silence(step sale.Step, a Answer) sale.Event {
 		return unclear(whyUnsendable)
 	case !a.Unsent:
 		return unclear(whyNoAnswer)
-	case step.Do == sale.Charge:
-		return fact(sale.NotSent, whyNoNetwork)
 	}
-	return unclear(whyNoNetwork)
+	why := whyNoNetwork
+	if resting(a.Lost) {
+		why = whyResting
+	}
+	if step.Do == sale.Charge {
+		return fact(sale.NotSent, why)
+	}
+	return unclear(why)
 }
 
 // success reads a signed 2xx answer.

@@ -139,6 +139,7 @@ var orderRefusals = map[string]sale.Reason{
 var (
 	whyPaying     = sale.Reason{Code: "payer_confirming", Message: "the customer is confirming the payment on the phone"}
 	whyNoNetwork  = sale.Reason{Code: "no_network", Message: "there is no connection to WeChat Pay"}
+	whyResting    = sale.Reason{Code: "provider_resting", Message: "WeChat Pay did not answer several times; the till waits a few seconds before it tries again"}
 	whyNoAnswer   = sale.Reason{Code: "no_answer", Message: "WeChat Pay has not answered"}
 	whyUnverified = sale.Reason{Code: "answer_unverified", Message: "the answer of WeChat Pay could not be verified"}
 	whyMismatch   = sale.Reason{Code: "answer_mismatch", Message: "the answer of WeChat Pay is about another payment"}

@@ -41,12 +41,14 @@ type heard struct {
 // domain is one of the provider's entrances and how it fares.
 type domain struct {
 	base    *url.URL
-	breaker *gobreaker.CircuitBreaker[heard]
+	breaker atomic.Pointer[gobreaker.CircuitBreaker[heard]]
+	renew   func()      // puts a closed breaker before it
+	dark    atomic.Bool // the last call did not find the way there
 }
 
 // wire brings one request to the provider, at most once.
 type wire struct {
-	domains []domain
+	domains []*domain
 	rt      *http.Transport
 	total   time.Duration
 }
@@ -87,7 +89,10 @@ func newWire(c Config, roots *x509.CertPool, cert []tls.Certificate, now func() 
 		if err != nil {
 			return nil, fmt.Errorf("wechat: base_urls: %w", err)
 		}
-		w.domains = append(w.domains, domain{u, newBreaker(u.Host, min(openFor, w.total), log)})
+		d := &domain{base: u}
+		d.renew = func() { d.breaker.Store(newBreaker(u.Host, min(openFor, w.total), log)) }
+		d.renew()
+		w.domains = append(w.domains, d)
 	}
 	return w, nil
 }
@@ -129,8 +134,8 @@ func (w *wire) send(ctx context.Context, method, target string, body []byte, pre
 			return heard{}, gone
 		}
 	}
-	if spared := errors.Is(gone, gobreaker.ErrOpenState) || errors.Is(gone, gobreaker.ErrTooManyRequests); spared && method == http.MethodGet {
-		return w.past(ctx, target, prepare, gone)
+	if method == http.MethodGet && (resting(gone) || errors.Is(gone, errDark)) {
+		return w.past(ctx, target, prepare)
 	}
 	return heard{}, gone
 }
@@ -138,21 +143,34 @@ func (w *wire) send(ctx context.Context, method, target string, body []byte, pre
 // past asks at the first domain although its breaker is open. What a breaker saves
 // a dead domain from is new business; whether a payer has paid is asked all the
 // same, as often as the plan says, or a charge that went through is taken back for
-// want of a question.
-func (w *wire) past(ctx context.Context, target string, prepare func(*http.Request) error, gone *lost) (heard, error) {
-	base := w.domains[0].base
-	req, err := newHTTPRequest(ctx, http.MethodGet, base, target, nil)
+// want of a question. An answer closes the breaker: the next customer does not wait
+// for its time to be over.
+func (w *wire) past(ctx context.Context, target string, prepare func(*http.Request) error) (heard, error) {
+	d := w.domains[0]
+	req, err := newHTTPRequest(ctx, http.MethodGet, d.base, target, nil)
 	if err == nil {
 		err = prepare(req)
 	}
 	if err != nil {
-		return heard{}, gone
+		return heard{}, &lost{unsent: true, host: d.base.Host, err: err}
 	}
-	h, err := w.roundTrip(base.Host, req)
+	req, sent := traced(req)
+	h, err := w.roundTrip(d.base.Host, req)
 	if err != nil {
-		return heard{}, &lost{unsent: true, host: base.Host, err: err} // a question moves no money, whether it left or not
+		return heard{}, &lost{unsent: !sent.Load(), host: d.base.Host, err: err}
 	}
+	d.renew()
 	return h, nil
+}
+
+// errDark is an open breaker where the way to the domain is what failed: the cable,
+// and not the provider, is what a cashier looks at.
+var errDark = errors.New("circuit breaker is open: no way to the provider was found")
+
+// resting says that a breaker was open before a provider that did not answer:
+// nothing was tried, and nothing is known of the network.
+func resting(err error) bool {
+	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
 // newHTTPRequest leaves GetBody out: with it, net/http sends a body again on
@@ -177,12 +195,23 @@ func newHTTPRequest(ctx context.Context, method string, base *url.URL, target st
 
 // attempt runs one request against one domain. sent says that a connection was
 // handed to it: from there on bytes may have left, whatever the error says.
-func (w *wire) attempt(d domain, req *http.Request) (h heard, sent bool, err error) {
-	var got atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
-	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
-	h, err = d.breaker.Execute(func() (heard, error) { return w.roundTrip(d.base.Host, req) })
+func (w *wire) attempt(d *domain, req *http.Request) (h heard, sent bool, err error) {
+	req, got := traced(req)
+	h, err = d.breaker.Load().Execute(func() (heard, error) { return w.roundTrip(d.base.Host, req) })
+	switch spared := resting(err); {
+	case !spared:
+		d.dark.Store(err != nil && !got.Load())
+	case d.dark.Load():
+		err = errDark
+	}
 	return h, got.Load(), err
+}
+
+// traced notes whether a connection was handed to the request.
+func traced(req *http.Request) (*http.Request, *atomic.Bool) {
+	got := new(atomic.Bool)
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), got
 }
 
 func (w *wire) roundTrip(host string, req *http.Request) (heard, error) {

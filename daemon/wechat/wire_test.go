@@ -269,7 +269,10 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("charge %d: %s %v, want %s", i, ev.Kind, ev.Why, want)
 		}
 	}
-	if ev := take(t, c, sale.Query); ev.Kind != sale.Unclear || whyOf(ev) != "no_network" {
+	if ev := take(t, c, sale.Charge); whyOf(ev) != "provider_resting" {
+		t.Errorf("a charge that was not tried: %v", ev.Why)
+	}
+	if ev := take(t, c, sale.Query); ev.Kind != sale.Unclear || whyOf(ev) != "no_answer" {
 		t.Errorf("query: %s %v", ev.Kind, ev.Why)
 	}
 	if requests.Load() != tripAfter+1 || !strings.Contains(book.String(), "is=open") {
@@ -282,6 +285,40 @@ func TestBreaker(t *testing.T) {
 	for i := range 2 * tripAfter {
 		if ev := take(t, c, sale.Charge); ev.Kind != sale.Received {
 			t.Errorf("charge %d past a dead domain: %s %v", i, ev.Kind, ev.Why)
+		}
+	}
+}
+
+// The line is back, and a question that went past the open breaker was answered:
+// the next customer pays at once.
+func TestAnAnswerClosesTheBreaker(t *testing.T) {
+	p := newProvider(t, nil)
+	p.say(script{status: 200, body: tx("SUCCESS")})
+	var up atomic.Bool
+	url, _ := rawServer(t, func(conn net.Conn, r *bufio.Reader) {
+		if !up.Load() {
+			reset(conn, r)
+			return
+		}
+		to, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+		if err != nil {
+			return
+		}
+		defer to.Close()
+		go func() { _, _ = io.Copy(to, r) }()
+		_, _ = io.Copy(conn, to)
+	})
+	c, _ := testClient(t, testConfig(t, url), time.Now)
+	for range tripAfter + 1 {
+		take(t, c, sale.Charge)
+	}
+	up.Store(true)
+	if ev := take(t, c, sale.Charge); whyOf(ev) != "provider_resting" {
+		t.Errorf("before anybody asked: %s %v", ev.Kind, ev.Why)
+	}
+	for _, do := range []sale.Action{sale.Query, sale.Charge} {
+		if ev := take(t, c, do); ev.Kind != sale.Received {
+			t.Errorf("%s with the line back: %s %v", do, ev.Kind, ev.Why)
 		}
 	}
 }
