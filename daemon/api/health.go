@@ -46,7 +46,7 @@ var notices = map[string]Text{
 	"store_trouble":      {"The till's disk is nearly full or failing. Call support.", "本机磁盘将满或有故障，请联系技术支持。"},
 	"network_down":       {"No network. Check the cable or the router; open sales go on by themselves.", "网络已断开。请检查网线或路由器，未完成的交易会自动继续。"},
 	"network_trouble":    {"The network is slow. Payments take longer.", "网络缓慢，付款需要更长时间。"},
-	"gateway_down":       {"WeChat Pay cannot be reached. The network works; the fault is theirs.", "微信支付无法访问。网络正常，故障在对方。"},
+	"gateway_down":       {"WeChat Pay does not answer. Check the network; where other things work on it, the fault is theirs.", "微信支付没有答复。请检查网络；若其他服务正常，则故障在对方。"},
 	"gateway_trouble":    {"WeChat Pay is slow or has faults. Payments may stay uncertain for a while.", "微信支付响应缓慢或异常，结果可能暂时无法确定。"},
 	"scanner_down":       {"The scanner is not there. Check its cable, or show a QR code.", "未找到扫码器。请检查连接线，或出示二维码收款。"},
 	"scanner_trouble":    {"The scanner sends what cannot be read. Unplug it and plug it in again.", "扫码器数据异常，请重新插拔。"},

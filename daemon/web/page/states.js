@@ -2,7 +2,7 @@
 const signs = {
   good: ['paid', 'part_refunded'],
   back: ['refunded', 'refunding', 'giving_back', 'reversed', 'reversing'],
-  doubt: ['in_doubt', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held'],
+  doubt: ['in_doubt', 'payer_confirming', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held'],
   bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'expired', 'expired_unseen'],
 };
 const under = ['opened', 'projected', 'judged', 'awaiting_confirmation', 'awaiting_approval', 'awaiting_liveness',
