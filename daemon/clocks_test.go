@@ -1,11 +1,9 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -75,26 +73,11 @@ func newShop(t *testing.T) *shop {
 
 func (s *shop) open(wire func(string)) *till {
 	s.t.Helper()
-	cfg, err := s.st.config(s.dir, s.url, s.wx.AISecret)
+	k, err := s.st.at(s.dir, s.url, s.wx, Faults{Clock: s.clock, Wire: wire})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.adapt != nil {
-		s.adapt(&cfg)
-	}
-	d, err := Open(s.t.Context(), cfg, Options{
-		Version: "test", Systemd: func(string) string { return "" }, Log: slog.New(slog.DiscardHandler), Faults: Faults{Clock: s.clock, Wire: wire},
-	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	return &till{s.wx, d, func() error {
-		stop()
-		return errors.Join(<-ended, d.Close())
-	}}
+	return k
 }
 
 // paid has a customer pay, and gives the sale as the till then has it.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,18 +17,7 @@ import (
 // embedders ask models for vectors at addresses.
 func embedders(t *testing.T, region string, urls ...string) aipay.Embedder {
 	t.Helper()
-	m := llm.Models{Region: "cn"}
-	for i, u := range urls {
-		name := fmt.Sprint("p", i)
-		m.Providers = append(m.Providers, llm.Provider{Name: name, BaseURL: u, Region: region})
-		m.Tasks.Embedding = append(m.Tasks.Embedding, llm.Choice{Provider: name, Model: "e"})
-	}
-	c, err := llm.Open(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return newEmbedder(newPanel(c, llm.Embedding, true, slog.New(slog.DiscardHandler)))
+	return newEmbedder(seated(t, llm.Embedding, true, region, urls...))
 }
 
 // vectors answers with a vector for each text of a question, (n, 1), (n, 2) ...
@@ -59,7 +47,7 @@ func TestEmbedder(t *testing.T) {
 		var a, b atomic.Int32
 		e := embedders(t, "cn", answering(t, &a, first), answering(t, &b, vectors(7)))
 		by, v, err := e(ctx, []string{"kind=a", "kind=b"}, 2)
-		if err != nil || by != "p1/e" || len(v) != 2 || !slices.Equal(v[1], []float64{7, 2}) || a.Load() != 1 || b.Load() != 1 {
+		if err != nil || by != "p1/m" || len(v) != 2 || !slices.Equal(v[1], []float64{7, 2}) || a.Load() != 1 || b.Load() != 1 {
 			t.Errorf("%s: %s, %v, %v", name, by, v, err)
 		}
 	}

@@ -41,21 +41,32 @@ func status(code int) func(http.ResponseWriter, *http.Request, string) {
 
 func hanging(_ http.ResponseWriter, r *http.Request, _ string) { <-r.Context().Done() }
 
-// classifiers is a panel for the task classification over providers at addresses.
-func classifiers(t *testing.T, mainland bool, region string, urls ...string) *panel {
+// seated is a panel for a task over providers at addresses.
+func seated(t *testing.T, task llm.Task, mainland bool, region string, urls ...string) *panel {
 	t.Helper()
 	m := llm.Models{Region: "cn"}
 	for i, u := range urls {
 		name := fmt.Sprint("p", i)
 		m.Providers = append(m.Providers, llm.Provider{Name: name, BaseURL: u, Region: region})
-		m.Tasks.Classification = append(m.Tasks.Classification, llm.Choice{Provider: name, Model: "m"})
+		choice := llm.Choice{Provider: name, Model: "m"}
+		if task == llm.Embedding {
+			m.Tasks.Embedding = append(m.Tasks.Embedding, choice)
+		} else {
+			m.Tasks.Classification = append(m.Tasks.Classification, choice)
+		}
 	}
 	c, err := llm.Open(m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return newPanel(c, llm.Classification, mainland, slog.New(slog.DiscardHandler))
+	return newPanel(c, task, mainland, slog.New(slog.DiscardHandler))
+}
+
+// classifiers are a panel of monitoring models.
+func classifiers(t *testing.T, mainland bool, region string, urls ...string) *panel {
+	t.Helper()
+	return seated(t, llm.Classification, mainland, region, urls...)
 }
 
 func askPanel(t *testing.T, p *panel) (llm.Opinion, string, error) {

@@ -65,17 +65,33 @@ func newKeys(t *testing.T) *sim.Credentials {
 func (st stand) open(dir string) (*till, error) {
 	wx := &sim.WeChat{Credentials: st.keys, TimeScale: st.speed, AISecret: []byte("the merchant's secret, at least 16 bytes")}
 	srv := httptest.NewServer(tap{wx, st.listen})
-	cfg, err := st.config(dir, srv.URL, wx.AISecret)
+	_, err := wx.SetAI(json.RawMessage(st.settings))
+	var k *till
 	if err == nil {
-		_, err = wx.SetAI(json.RawMessage(st.settings))
+		k, err = st.at(dir, srv.URL, wx, Faults{})
 	}
 	if err != nil {
 		srv.Close()
 		return nil, err
 	}
-	d, err := Open(context.Background(), cfg, Options{Version: "test", Systemd: func(string) string { return "" }, Log: slog.New(slog.DiscardHandler)})
+	end := k.close
+	k.close = func() error {
+		defer srv.Close()
+		return end()
+	}
+	return k, nil
+}
+
+// at puts a till together before an API that is there already.
+func (st stand) at(dir, url string, wx *sim.WeChat, faults Faults) (*till, error) {
+	cfg, err := st.config(dir, url, wx.AISecret)
 	if err != nil {
-		srv.Close()
+		return nil, err
+	}
+	d, err := Open(context.Background(), cfg, Options{
+		Version: "test", Systemd: func(string) string { return "" }, Log: slog.New(slog.DiscardHandler), Faults: faults,
+	})
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	if st.through != nil {
@@ -86,9 +102,7 @@ func (st stand) open(dir string) (*till, error) {
 	go func() { ended <- d.Run(ctx) }()
 	return &till{wx, d, func() error {
 		stop()
-		err := errors.Join(<-ended, d.Close())
-		srv.Close()
-		return err
+		return errors.Join(<-ended, d.Close())
 	}}, nil
 }
 
