@@ -73,7 +73,7 @@ func newShop(t *testing.T) *shop {
 
 func (s *shop) open(wire func(string)) *till {
 	s.t.Helper()
-	k, err := s.st.at(s.dir, s.url, s.wx, Faults{Clock: s.clock, Wire: wire})
+	k, err := s.st.at(s.dir, s.url, s.wx, Faults{Clock: s.clock, Wire: wire}, s.adapt)
 	if err != nil {
 		s.t.Fatal(err)
 	}

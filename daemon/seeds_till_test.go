@@ -68,7 +68,7 @@ func (st stand) open(dir string) (*till, error) {
 	_, err := wx.SetAI(json.RawMessage(st.settings))
 	var k *till
 	if err == nil {
-		k, err = st.at(dir, srv.URL, wx, Faults{})
+		k, err = st.at(dir, srv.URL, wx, Faults{}, nil)
 	}
 	if err != nil {
 		srv.Close()
@@ -82,11 +82,15 @@ func (st stand) open(dir string) (*till, error) {
 	return k, nil
 }
 
-// at puts a till together before an API that is there already.
-func (st stand) at(dir, url string, wx *sim.WeChat, faults Faults) (*till, error) {
+// at puts a till together before an API that is there already. adapt changes its
+// configuration; nil is nothing.
+func (st stand) at(dir, url string, wx *sim.WeChat, faults Faults, adapt func(*Config)) (*till, error) {
 	cfg, err := st.config(dir, url, wx.AISecret)
 	if err != nil {
 		return nil, err
+	}
+	if adapt != nil {
+		adapt(&cfg)
 	}
 	d, err := Open(context.Background(), cfg, Options{
 		Version: "test", Systemd: func(string) string { return "" }, Log: slog.New(slog.DiscardHandler), Faults: faults,
