@@ -78,7 +78,7 @@ func TestLivenessGuards(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	once := applied(t, opened, Event{Kind: LivenessFailed})
+	once := applied(t, opened, Event{Kind: LivenessFailed, Why: &Reason{Code: "liveness_low"}})
 	if once.State != AwaitingLiveness || once.Liveness.Session != "" || once.Liveness.Failed != 1 {
 		t.Errorf("after one failure: %s, %+v", once.State, once.Liveness)
 	}
@@ -97,6 +97,10 @@ func TestLivenessGuards(t *testing.T) {
 	late := opened.Next(Now{At: opened.Liveness.Opened.Add(2 * time.Hour)}, Watch{}, DefaultPlan())
 	if late.Do != Conclude || opened.Conclusion(late).Why.Code != "liveness_late" {
 		t.Errorf("after its time: %+v", late)
+	}
+	over := once.Next(Now{At: once.Changed.Add(2 * time.Hour)}, Watch{}, DefaultPlan())
+	if over.Do != Conclude || once.Conclusion(over).Why.Code != once.Why.Code {
+		t.Errorf("no time for a second try: %+v, %+v", over, once.Conclusion(over).Why)
 	}
 }
 

@@ -155,6 +155,8 @@ func (s Sale) Conclusion(step Step) Event {
 		// the end of a watch explains nothing new
 	case s.State.Before() && step.Lapsed:
 		ev.Why = &Reason{Code: "price_expired", Message: "the price in the payer's currency no longer holds"}
+	case s.State == AwaitingLiveness && s.Liveness != nil && s.Liveness.Opened == 0 && s.Liveness.Failed > 0 && s.Why != nil:
+		ev.Why = s.Why // there is no time for another try after the one that failed
 	case s.State == AwaitingLiveness && (s.Liveness == nil || s.Liveness.Opened == 0):
 		ev.Why = &Reason{Code: "liveness_unopened", Message: "the check could not be opened in time; the payer did not see it"}
 	case s.State == AwaitingLiveness:
