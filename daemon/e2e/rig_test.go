@@ -37,7 +37,7 @@ var build = sync.OnceValues(func() (binaries, error) { // budget: one build for 
 		return binaries{}, err
 	}
 	b := binaries{filepath.Join(dir, "qrposd"), filepath.Join(dir, "qrposd-faulty")}
-	for path, tags := range map[string]string{b.product: "", b.faulty: "faultpoints"} {
+	for path, tags := range map[string]string{b.product: "nethttpomithttp2", b.faulty: "nethttpomithttp2,faultpoints"} {
 		cmd := exec.Command("go", "build", "-trimpath", "-tags", tags, "-o", path, "qrposd/daemon/qrposd")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -47,9 +47,9 @@ func BenchmarkDecode(b *testing.B) {
 // provider's share included.
 func BenchmarkAsk(b *testing.B) {
 	answer := func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, openAISaid(quoted(good), "")) }
-	b.Run("h1", func(b *testing.B) { benchAsk(b, client(b, serve(b, answer)), "openai-schema") })
-	b.Run("h2", func(b *testing.B) {
-		url, ca, _ := tlsProvider(b, true, answer)
+	b.Run("plain", func(b *testing.B) { benchAsk(b, client(b, serve(b, answer)), "openai-schema") })
+	b.Run("tls", func(b *testing.B) {
+		url, ca, _ := tlsProvider(b, answer)
 		benchAsk(b, tlsClient(b, url, ca), "p")
 	})
 }

@@ -80,12 +80,12 @@ func TestAskRefuses(t *testing.T) {
 	}
 }
 
-// tlsProvider counts its connections.
-func tlsProvider(t testing.TB, http2 bool, answer http.HandlerFunc) (url, ca string, accepts *atomic.Int32) {
+// tlsProvider offers HTTP/2 and counts its connections.
+func tlsProvider(t testing.TB, answer http.HandlerFunc) (url, ca string, accepts *atomic.Int32) {
 	accepts = new(atomic.Int32)
 	srv := httptest.NewUnstartedServer(answer)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	srv.EnableHTTP2 = http2
+	srv.EnableHTTP2 = true
 	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			accepts.Add(1)
@@ -107,49 +107,49 @@ func tlsClient(t testing.TB, url, ca string) *Client {
 }
 
 // The connection is there before the first sale, shows no key for it, and is the
-// one that is used. Cutting a call off leaves it where it is, with HTTP/2.
+// one that is used. A call that is cut off takes its connection with it, and no other.
 func TestWarm(t *testing.T) {
-	for _, http2 := range []bool{true, false} {
-		var hang atomic.Bool
-		url, ca, accepts := tlsProvider(t, http2, func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case r.Method == http.MethodHead && r.Header.Get("Authorization") != "":
-				t.Error("a key is shown for nothing")
-			case r.Method != http.MethodHead && (r.ProtoMajor == 2) != http2:
-				t.Errorf("spoken %s", r.Proto)
-			}
-			io.Copy(io.Discard, r.Body)
-			if hang.Load() {
-				lurk(r)
-				return
-			}
-			io.WriteString(w, openAISaid(quoted(good), ""))
-		})
-		c := tlsClient(t, url, ca)
-		if err := c.Warm(t.Context()); err != nil || accepts.Load() != 1 {
-			t.Fatalf("warmed with %v, %d connections", err, accepts.Load())
+	var hang atomic.Bool
+	url, ca, accepts := tlsProvider(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && r.Header.Get("Authorization") != "" {
+			t.Error("a key is shown for nothing")
 		}
-		for range 3 {
-			if _, f := ask(t, c, "p"); f != nil {
-				t.Fatal(f)
-			}
+		if r.ProtoMajor != 1 {
+			t.Errorf("spoken %s", r.Proto)
 		}
-		if n := accepts.Load(); n != 1 {
-			t.Errorf("HTTP/2 %v: %d connections after warming and three calls", http2, n)
+		io.Copy(io.Discard, r.Body)
+		if hang.Load() {
+			lurk(r)
+			return
 		}
-		hang.Store(true)
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if _, f := askWith(ctx, t, c, "p"); f == nil || f.Code != "deadline" {
-			t.Errorf("%+v", f)
+		io.WriteString(w, openAISaid(quoted(good), ""))
+	})
+	c := tlsClient(t, url, ca)
+	if err := c.Warm(t.Context()); err != nil || accepts.Load() != 1 {
+		t.Fatalf("warmed with %v, %d connections", err, accepts.Load())
+	}
+	for range 3 {
+		if _, f := ask(t, c, "p"); f != nil {
+			t.Fatal(f)
 		}
-		cancel()
-		hang.Store(false)
+	}
+	if n := accepts.Load(); n != 1 {
+		t.Errorf("%d connections after warming and three calls", n)
+	}
+	hang.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	if _, f := askWith(ctx, t, c, "p"); f == nil || f.Code != "deadline" {
+		t.Errorf("%+v", f)
+	}
+	cancel()
+	hang.Store(false)
+	for range 2 {
 		if _, f := ask(t, c, "p"); f != nil {
 			t.Error(f)
 		}
-		if n := accepts.Load(); http2 && n != 1 {
-			t.Errorf("%d connections after a call was cut off", n)
-		}
+	}
+	if n := accepts.Load(); n != 2 {
+		t.Errorf("%d connections after a call was cut off", n)
 	}
 }
 
@@ -197,7 +197,7 @@ func writePEM(t testing.TB, der []byte) string {
 
 // A certificate of somebody else, and a handshake that never ends.
 func TestTLS(t *testing.T) {
-	url, _, _ := tlsProvider(t, true, func(http.ResponseWriter, *http.Request) { t.Error("asked") })
+	url, _, _ := tlsProvider(t, func(http.ResponseWriter, *http.Request) { t.Error("asked") })
 	other := otherAuthority(t)
 	c := tlsClient(t, url, other)
 	if _, f := ask(t, c, "p"); f == nil || f.Class != Transient || f.Code != "certificate" {
