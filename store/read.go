@@ -27,7 +27,7 @@ func (db *DB) view(fn func(*bbolt.Tx) error) error {
 // Sale is a sale as it is, or ErrNotFound.
 func (db *DB) Sale(id sale.ID) (s sale.Sale, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		s, err = load(tx, id)
+		s, err = db.recall.load(tx, id)
 		return err
 	})
 	return s, err

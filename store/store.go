@@ -87,7 +87,7 @@ type DB struct {
 	close    sync.Once
 	watchers watchers
 	state    state
-	recall   recall // the writer's
+	recall   recall
 }
 
 // Open opens the store at path, or makes one. A file that is damaged, newer or

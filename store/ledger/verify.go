@@ -87,6 +87,8 @@ func (v *verifier) line(prev Head, k, value []byte, each func(uint64, Line)) Hea
 // sum to zero (I8). Whether they are the right ones is for whoever knows the sale.
 func (v *verifier) postings() {
 	seq, legs := uint64(0), []sale.Posting(nil)
+	var line Line // of seq: its legs follow each other
+	var missing error
 	settle := func() {
 		if err := Balanced(legs); err != nil {
 			v.bad(fmt.Sprintf("posting/%d", seq), "I8: "+err.Error())
@@ -103,13 +105,14 @@ func (v *verifier) postings() {
 		if at := binary.BigEndian.Uint64(k); at != seq {
 			settle()
 			seq = at
+			line, missing = At(v.tx, seq)
 		}
 		var p leg
 		if err := record.Unmarshal(k, value, &p); err != nil {
 			v.bad(where, err.Error())
 			continue
 		}
-		if line, err := At(v.tx, seq); err != nil || line.Sale != p.Sale {
+		if missing != nil || line.Sale != p.Sale {
 			v.bad(where, fmt.Sprintf("I8: it is not of line %d's sale", seq))
 		}
 		legs = append(legs, p.Posting)
