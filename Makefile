@@ -35,7 +35,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
 	$(if $(E2E),go test -count=1 -timeout 10m ./daemon/e2e)
 	go test -count=1 -timeout 5m -v ./store/powercut
-	GOGC=400 go test -count=1 -timeout 10m -v ./daemon/world | grep -v -e '^=== ' -e '^  *---'
+	GOGC=1600 go test -count=1 -timeout 10m -v ./daemon/world | grep -v -e '^=== ' -e '^  *---'
 
 check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
 	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
@@ -74,10 +74,10 @@ crash-long: ## Pulls the plug at 200,000 moments of the file and 5,000 of an ext
 	QRPOSD_POWERCUT=200000 go test -count=1 -timeout 60m -v ./store/powercut
 
 sim: ## Two tills in simulated time: all that happens follows from SEED (SALES=200 of them)
-	QRPOSD_SIM_SEED=$(or $(SEED),1) GOGC=400 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 10m -v -run '^TestWorld$$' ./daemon/world
+	QRPOSD_SIM_SEED=$(or $(SEED),1) GOGC=1600 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 10m -v -run '^TestWorld$$' ./daemon/world
 
 soak: ## The same for SEEDS seeds, beginning with SEED
-	QRPOSD_SIM_SEED=$(or $(SEED),1) QRPOSD_SIM_SEEDS=$(SEEDS) GOGC=400 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 24h -v -run '^TestWorld$$' ./daemon/world
+	QRPOSD_SIM_SEED=$(or $(SEED),1) QRPOSD_SIM_SEEDS=$(SEEDS) GOGC=1600 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 24h -v -run '^TestWorld$$' ./daemon/world
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static

@@ -2,7 +2,6 @@ package world
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -106,9 +105,7 @@ func hears(as func(sale.Step, sale.Sale, *sale.Event)) func(*world, checkout.Gat
 func resend(ctx context.Context, g gate, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
 	if step.Do == sale.Query && s.State == sale.Charging {
 		m := message{Op: "charge", Order: step.OrderNo, Amount: s.Amount.Minor, Name: s.Description}
-		if body, err := json.Marshal(m); err == nil {
-			req = sale.NewRequest("POST", "/charge", body, sale.PayerCode{})
-		}
+		req = sale.NewRequest("POST", "/charge", m.text(), sale.PayerCode{})
 	}
 	return g.Gateway.Do(ctx, step, s, req)
 }
@@ -116,15 +113,15 @@ func resend(ctx context.Context, g gate, step sale.Step, s sale.Sale, req sale.R
 // altered is a request with another message in it.
 func altered(req sale.Request, change func(*message)) sale.Request {
 	body, err := req.Wire()
-	var m message
-	if err != nil || json.Unmarshal(body, &m) != nil {
+	if err != nil {
+		return req
+	}
+	m, err := read(body)
+	if err != nil {
 		return req
 	}
 	change(&m)
-	if body, err = json.Marshal(m); err != nil {
-		return req
-	}
-	return sale.NewRequest(req.Method, req.Path, body, sale.PayerCode{})
+	return sale.NewRequest(req.Method, req.Path, m.text(), sale.PayerCode{})
 }
 
 func renumber(ctx context.Context, g gate, step sale.Step, s sale.Sale, req sale.Request) sale.Event {

@@ -2,7 +2,7 @@ package world
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"time"
 
 	"qrposd/rules/sale"
@@ -20,8 +20,7 @@ func (l line) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale.Re
 	if r := s.Refund(step.RefundNo); r != nil {
 		m.Amount = r.Amount.Minor
 	}
-	body, err := json.Marshal(m)
-	return sale.NewRequest("POST", "/"+m.Op, body, code), err
+	return sale.NewRequest("POST", "/"+m.Op, m.text(), code), nil
 }
 
 // fault is what the network does to one call.
@@ -65,13 +64,12 @@ func (l line) fault(name string, n int) (f fault) {
 func (l line) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
 	ev := sale.Event{Kind: sale.Unclear, OrderNo: step.OrderNo, RefundNo: step.RefundNo}
 	body, err := req.Wire()
-	var m message
 	w := l.t.w
-	if err != nil || json.Unmarshal(body, &m) != nil {
+	m, unread := read(body)
+	if err = errors.Join(err, unread); err != nil {
 		w.locked(func() { w.violate("%s of %s is no request: %v", step.Do, s.Description, err) })
 		return ev
 	}
-	m.body = string(body)
 	name := nickname(s.Description, step.OrderNo) + " " + step.RefundNo[min(len(step.OrderNo), len(step.RefundNo)):] + string(step.Do)
 	if l.dead.Load() {
 		return ev

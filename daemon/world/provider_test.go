@@ -5,19 +5,6 @@ import (
 	"time"
 )
 
-// message is a call as the provider reads it.
-type message struct {
-	Op     string `json:"op"`
-	Order  string `json:"out_trade_no"`
-	Refund string `json:"out_refund_no,omitempty"`
-	Amount int64  `json:"amount,omitempty"`
-	Code   string `json:"auth_code,omitempty"`
-	Name   string `json:"description,omitempty"`
-
-	body string // as it came
-	send int    // a repetition by the network has the number of the first
-}
-
 // reply is what the provider says.
 type reply struct {
 	code   string
