@@ -41,7 +41,7 @@ var rooms = []room{
 	{"store/record", nil},
 	{"store/ledger", []string{"rules/money", "rules/sale", "store/record"}},
 	{"store/queue", []string{"rules/money", "rules/sale", "store/record"}},
-	{"store", []string{"rules", "rules/money", "rules/sale", "store/record", "store/ledger", "store/queue"}},
+	{"store", []string{"rules", "rules/money", "rules/sale", "rules/day", "store/record", "store/ledger", "store/queue"}},
 	{"store/storetest", []string{"rules/money", "rules/sale", "store"}},
 	{"store/powercut", nil}, // tests only
 

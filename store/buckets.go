@@ -40,6 +40,9 @@ import (
 //
 //	path: case
 //	maps: what u8, number u64 or digest of a subject -> cases for the owner
+//
+//	path: day
+//	maps: what u8, number u64 or date -> days that were closed, drawers, bills
 var (
 	metaBucket  = []byte("meta")
 	saleBucket  = []byte("sale")
@@ -49,6 +52,7 @@ var (
 	tallyBucket = []byte("tally")
 	auditBucket = []byte("audit")
 	caseBucket  = []byte("case")
+	dayBucket   = []byte("day")
 
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")
@@ -72,9 +76,11 @@ type identity struct {
 
 // spent is what a caller's key was used for.
 type spent struct {
-	Print string  `json:"print"`
-	Sale  sale.ID `json:"sale,omitempty"`
-	Case  uint64  `json:"case,omitempty"`
+	Print  string  `json:"print"`
+	Sale   sale.ID `json:"sale,omitempty"`
+	Case   uint64  `json:"case,omitempty"`
+	Drawer uint64  `json:"drawer,omitempty"` // a line about one
+	Day    int     `json:"day,omitempty"`    // that was closed
 }
 
 // spentCode is the order that a payer's code went to.

@@ -26,25 +26,29 @@ func (v Violation) String() string { return v.Where + ": " + v.What }
 //
 // budget: one line for each thing that is counted
 type Report struct {
-	Path       string
-	Identity   string
-	Layout     int
-	Bytes      int64
-	FreePages  int
-	Sales      int
-	Entries    int
-	Postings   int
-	Jobs       int
-	Retired    int
-	Once       int
-	Codes      int
-	Epochs     int     // keys of liveness digests that are kept
-	Digests    int     // of liveness checks
-	Purges     []Purge // of them, so far
-	Cases      int     // for the owner
-	OpenCases  int     // of them, that wait
-	Head       string
-	Violations []Violation
+	Path      string
+	Identity  string
+	Layout    int
+	Bytes     int64
+	FreePages int
+	Sales     int
+	Entries   int
+	Postings  int
+	Jobs      int
+	Retired   int
+	Once      int
+	Codes     int
+	Epochs    int     // keys of liveness digests that are kept
+	Digests   int     // of liveness checks
+	Purges    []Purge // of them, so far
+	Cases     int     // for the owner
+	OpenCases int     // of them, that wait
+
+	Days        int      // that were closed
+	DayKeys     [][]byte // that signed them, the oldest first
+	DrawerLines int
+	Head        string
+	Violations  []Violation
 }
 
 // Err is nil for a file without violations, else ErrCorrupt with the first.
@@ -130,13 +134,13 @@ func (c *checker) all() error {
 	c.clock()
 	q := queue.Verify(c.tx, c.r.bad, c.job)
 	c.r.Jobs, c.r.Retired = q.Live, q.Retired
-	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits(), c.cases())
+	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits(), c.cases(), c.days())
 }
 
 // buckets says whether the file has exactly those that it should.
 func (c *checker) buckets() bool {
 	want := append(ledger.Buckets(), queue.Buckets()...)
-	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket} {
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket, dayBucket} {
 		want = append(want, string(name))
 	}
 	whole := true
@@ -216,9 +220,11 @@ func (c *checker) once() error {
 		var was spent
 		if err := record.Unmarshal(k, value, &was); err != nil {
 			c.r.bad(fmt.Sprintf("once/%x", k), err.Error())
+		} else if was.Day != 0 && c.tx.Bucket(dayBucket).Get(dayAt(dayClosed, uint64(was.Day))) == nil || was.Drawer != 0 && c.tx.Bucket(dayBucket).Get(dayAt(dayDrawer, was.Drawer)) == nil {
+			c.r.bad(fmt.Sprintf("once/%x", k), "there is no such day, or line about a drawer")
 		} else if was.Case != 0 && c.tx.Bucket(caseBucket).Get(caseAt(caseRecord, was.Case)) == nil {
 			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no case %d", was.Case))
-		} else if was.Case == 0 && c.tx.Bucket(saleBucket).Get([]byte(was.Sale)) == nil {
+		} else if was.Case == 0 && was.Day == 0 && was.Drawer == 0 && c.tx.Bucket(saleBucket).Get([]byte(was.Sale)) == nil {
 			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no sale %q", was.Sale))
 		}
 		return nil

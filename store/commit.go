@@ -168,7 +168,7 @@ func replay(tx *bbolt.Tx, once sale.Once) (sale.Sale, bool, error) {
 	if err != nil || !known {
 		return sale.Sale{}, false, err
 	}
-	if was.Case != 0 {
+	if was.Sale == "" {
 		return sale.Sale{}, false, ErrOnceMismatch
 	}
 	s, err := load(tx, was.Sale)

@@ -38,6 +38,9 @@ var (
 	ErrNotFound     = &Error{Code: "sale_not_found", Message: "there is no such sale", Hint: "check the number; sales of an earlier file are in that file"}
 	ErrCaseNotFound = &Error{Code: "case_not_found", Message: "there is no such case", Hint: "list the cases"}
 	ErrCaseClosed   = &Error{Code: "case_closed", Message: "the case is closed already", Hint: "look at it: it says who closed it and why"}
+	ErrDayNotFound  = &Error{Code: "day_not_found", Message: "there is no such day", Hint: "list the days that were closed"}
+	ErrDayBusy      = &Error{Code: "day_busy", Message: "somebody else counts a drawer or closes the day", Hint: "ask again under the same key"}
+	ErrDrawer       = &Error{Code: "drawer_invalid", Message: "this cannot be entered for a drawer", Hint: "name who enters it and whose drawer it is; float, paid_in, paid_out or counted, without a sign"}
 	ErrOnceMismatch = &Error{Code: "once_mismatch", Message: "this key was used for another request", Hint: "use a new Idempotency-Key for a new request"}
 	ErrFull         = &Error{Code: "disk_full", Message: "there is no room for new sales", Hint: "free disk space or start a new store file; refunds and sales under way go on"}
 	ErrInDoubt      = &Error{Code: "store_in_doubt", Message: "it is not known whether this was recorded", Hint: "the till restarts and finds out; ask again with the same key"}
@@ -53,7 +56,7 @@ var (
 // statuses are the HTTP statuses of the refusals. 503 asks to try again when the
 // till is back, 500 sends for somebody.
 var statuses = map[string]int{
-	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
+	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
 	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500,
 }
 

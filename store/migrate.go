@@ -20,6 +20,7 @@ var migrations = []func(*bbolt.Tx) error{
 	tallyTraffic,
 	makeAudits,
 	makeCases,
+	makeDays,
 }
 
 // tallyTraffic makes room for counting the traffic. What was sold before is not
