@@ -75,7 +75,11 @@ func Entries(s sale.Sale) iter.Seq[Entry] {
 			r := &s.Refunds[i]
 			e := Entry{Return, r.No, r.OrderNo, s.ID, r.Amount, standings[r.State], wall(r.Sent), time.Time{}}
 			paid := s.Attempt(r.OrderNo)
-			if paid != nil && (r.Sent == 0 || r.Tries > 1) {
+			switch {
+			case paid == nil:
+			case r.Found:
+				e.From = wall(paid.Sent) // before the restore, nobody knows when
+			case r.Sent == 0 || r.Tries > 1:
 				e.From = wall(paid.EndedAt) // an earlier try may have arrived
 			}
 			if paid == s.Current() && s.Changed >= r.Sent && r.State != sale.RefundOwed {

@@ -49,7 +49,7 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 				return sale.Step{}, err
 			}
 		}
-		ev := d.perform(cut, s, step, req)
+		ev := s.Heard(step, d.perform(cut, s, step, req))
 		w.watch.Note(step, ev, d.Clock.Now().At)
 		if s.Ephemeral(ev) {
 			continue

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"qrposd/rules/money"
 	"qrposd/rules/sale"
 )
 
@@ -132,10 +133,11 @@ func (c *Client) judge(step sale.Step, s sale.Sale, t transaction) sale.Event {
 	}
 	switch t.State {
 	case "SUCCESS", "REFUND": // a refunded order was paid; what went back is told by its refunds
-		if t.AppID == "" || t.Amount.Total != s.Amount.Minor || t.Amount.Currency != string(currency) || !transactionForm.MatchString(t.TransactionID) {
+		paid := money.Money{Minor: t.Amount.Total, Currency: currency}
+		if t.AppID == "" || t.Amount.Currency != string(currency) || !s.Tells(paid) || !transactionForm.MatchString(t.TransactionID) {
 			return unclear(whyMismatch)
 		}
-		return sale.Event{Kind: sale.Received, TransactionID: t.TransactionID, Amount: s.Amount}
+		return sale.Event{Kind: sale.Received, TransactionID: t.TransactionID, Amount: paid}
 	case "USERPAYING":
 		return fact(sale.Waiting, whyPaying)
 	case "NOTPAY":
@@ -162,25 +164,29 @@ func failure(s sale.Sale) sale.Reason {
 }
 
 func judgeRefund(step sale.Step, s sale.Sale, r refundAnswer) sale.Event {
-	ours := s.Refund(step.RefundNo)
 	want := refundAmount{Total: s.Amount.Minor, Currency: string(currency)}
-	if ours != nil {
+	if ours := s.Refund(step.RefundNo); ours != nil {
 		want.Refund = ours.Amount.Minor
+	} else if s.Restored != nil && r.Amount.Refund > 0 {
+		want.Refund = r.Amount.Refund // its record is lost, and it is what is asked for
 	}
-	if ours == nil || r.OutRefundNo != step.RefundNo || r.OutTradeNo != step.OrderNo || r.Amount != want {
+	if r.OutRefundNo != step.RefundNo || r.OutTradeNo != step.OrderNo || r.Amount != want {
 		return unclear(whyMismatch)
 	}
+	back := money.Money{Minor: want.Refund, Currency: currency}
 	switch r.Status {
 	case "SUCCESS":
-		return sale.Event{Kind: sale.RefundDone}
+		return sale.Event{Kind: sale.RefundDone, Amount: back}
 	case "PROCESSING":
-		return sale.Event{Kind: sale.RefundPending}
+		return sale.Event{Kind: sale.RefundPending, Amount: back}
 	case "ABNORMAL": // the payer's card is dead: the money waits at the provider for a person
 		ev := fact(sale.RefundFailed, whyRefundHeld)
-		ev.Held = true
+		ev.Held, ev.Amount = true, back
 		return ev
 	case "CLOSED":
-		return fact(sale.RefundFailed, whyRefundEnd)
+		ev := fact(sale.RefundFailed, whyRefundEnd)
+		ev.Amount = back
+		return ev
 	}
 	return unclear(whyUnknown)
 }

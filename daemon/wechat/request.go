@@ -142,7 +142,8 @@ func (c *Client) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale
 
 // checkStep refuses what the provider would refuse, before there is a record of it.
 func checkStep(step sale.Step, s sale.Sale, code sale.PayerCode) error {
-	if s.Amount.Currency != currency {
+	asks := step.Do == sale.Query || step.Do == sale.Close || step.Do == sale.Reverse // no amount is in them
+	if s.Amount.Currency != currency && (s.Restored == nil || !asks) {
 		return fmt.Errorf("wechat: this account takes %s, the sale is in %s", currency, s.Amount.Currency)
 	}
 	if err := s.Amount.Check(); err != nil {
@@ -157,7 +158,9 @@ func checkStep(step sale.Step, s sale.Sale, code sale.PayerCode) error {
 			return errors.New("wechat: this is not a WeChat Pay code: those have 18 digits and begin with 10 to 15")
 		}
 	case sale.SendRefund, sale.QueryRefund:
-		if r := s.Refund(step.RefundNo); r == nil || !refundForm.MatchString(step.RefundNo) || r.Amount.Currency != currency {
+		r := s.Refund(step.RefundNo)
+		lost := r == nil && step.Do == sale.QueryRefund && s.Restored != nil
+		if !refundForm.MatchString(step.RefundNo) || !lost && (r == nil || r.Amount.Currency != currency) {
 			return fmt.Errorf("wechat: the sale has no refund %.70q in %s", step.RefundNo, currency)
 		}
 	}

@@ -58,6 +58,8 @@ func (s Sale) Ephemeral(ev Event) bool {
 	switch a := s.Attempt(ev.OrderNo); {
 	case ev.Kind == Assessed && (s.State == Opened || s.State == Projected) && s.Flow == Merchant:
 		return s.adapt(ev.Judgement).clear() // it is written with the order, which follows at once
+	case s.Restored != nil && s.State.Before() && (ev.Kind == Missing || ev.Kind == Unclear):
+		return true // an order that it may have made, and that is asked for
 	case s.isAside(ev):
 		return s.asideEphemeral(ev)
 	case ev.Kind == PayFailed && a != nil && a.Failed:
@@ -144,6 +146,8 @@ func (s *Sale) guard(ev Event) error {
 		}
 	case OrderIntended, ChargeIntended:
 		return s.guardAttempt(ev)
+	case OrderFound, RefundFound, Traced:
+		return s.guardTrace(ev)
 	case RefundRequested:
 		left := s.Refundable(s.Current().OrderNo)
 		if err := ev.Amount.Check(); err != nil {
@@ -160,7 +164,7 @@ func (s *Sale) guard(ev Event) error {
 		if s.Current() == nil {
 			return refuse(s, ev, "order_unknown", "it has no order that could have been paid")
 		}
-		if ev.Amount != s.Amount {
+		if ev.Amount != s.Amount && !s.pricedSince(ev) {
 			return refuse(s, ev, "amount_differs", fmt.Sprintf("%s was paid for a sale of %s", ev.Amount, s.Amount))
 		}
 	}
@@ -173,6 +177,9 @@ func (s *Sale) guardAttempt(ev Event) error {
 	}
 	if ev.Request == nil || ev.OrderNo != s.NextOrderNo() {
 		return refuse(s, ev, "order_number", "an attempt carries its request and the sale's next order number")
+	}
+	if s.Restored != nil {
+		return refuse(s, ev, "sale_restored", "it came out of a backup, and what followed is lost; open a new sale")
 	}
 	if j := cmp.Or(ev.Judgement, s.Judgement); j != nil && !j.clear() {
 		return refuse(s, ev, "sale_not_judged", "it was not judged fit to be charged yet")
@@ -252,6 +259,8 @@ func (s *Sale) record(ev Event) error {
 		s.Refund(ev.RefundNo).record(ev)
 	case Reconciled:
 		a.Verdict = ev.Verdict
+	case Restored, OrderFound, RefundFound, Traced:
+		s.recordTrace(ev)
 	default:
 		if over := ev.Kind == Concluded && s.State.Before(); a != nil && !over { // the sale is over, not the watch
 			s.recordEnd(a, ev)
@@ -285,6 +294,9 @@ func (s *Sale) judge(j *Judgement) {
 }
 
 func (s *Sale) recordPayment(a *Attempt, ev Event) {
+	if s.pricedSince(ev) {
+		s.Amount = ev.Amount
+	}
 	a.TransactionID, a.Verdict = ev.TransactionID, ev.Verdict
 	switch {
 	case s.State == Reversing:
@@ -355,13 +367,7 @@ func why(ev Event) string {
 
 // oweRefund promises money back under the next number of the order.
 func (s *Sale) oweRefund(orderNo string, m money.Money, by, text string, auto bool) {
-	n := 1
-	for i := range s.Refunds {
-		if s.Refunds[i].OrderNo == orderNo {
-			n++
-		}
-	}
 	s.Refunds = append(s.Refunds, Refund{
-		No: fmt.Sprintf("%sR%d", orderNo, n), OrderNo: orderNo, Amount: m, By: by, Auto: auto, Why: text, State: RefundOwed,
+		No: s.nextRefundNo(orderNo), OrderNo: orderNo, Amount: m, By: by, Auto: auto, Why: text, State: RefundOwed,
 	})
 }

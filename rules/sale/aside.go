@@ -9,7 +9,7 @@ func (s *Sale) isAside(ev Event) bool {
 	if r := s.Refund(ev.RefundNo); r != nil {
 		order = r.OrderNo
 	}
-	if order == "" || ev.Kind == OrderIntended || ev.Kind == ChargeIntended {
+	if order == "" || ev.Kind == OrderIntended || ev.Kind == ChargeIntended || ev.Kind == OrderFound {
 		return false
 	}
 	return s.Current() != nil && s.Current().OrderNo != order
@@ -39,6 +39,13 @@ func (s *Sale) asideEphemeral(ev Event) bool {
 func (s *Sale) applyAside(ev Event) error {
 	if r := s.Refund(ev.RefundNo); r != nil {
 		r.record(ev)
+		return nil
+	}
+	if ev.Kind == RefundFound || ev.Kind == Traced {
+		if err := s.guardTrace(ev); err != nil {
+			return err
+		}
+		s.recordTrace(ev)
 		return nil
 	}
 	a := s.Attempt(ev.OrderNo)

@@ -16,6 +16,10 @@
 //     till has to conclude without such a word (an order the provider never
 //     heard of), it keeps asking for a week and gives late money back by itself.
 //
+// A third holds where the record is short: a sale that came out of a backup is told
+// so, makes no further attempt, and asks the provider under the numbers that the lost
+// part must have used (restore.go). That is why numbers follow from the record.
+//
 // Rejected: a state machine with actions in its states (the persisted state and
 // the running one drift apart at the first failed write), and deciding "failed"
 // from an HTTP status: customers have been charged by an answer of 400.

@@ -88,6 +88,17 @@ const (
 	// of a watched order it ends the watch: the provider still knew of no payment.
 	Concluded Kind = "concluded"
 
+	// Restored: the record of this sale came out of a backup, and what happened to it
+	// since then is lost. No attempt follows, and the provider is asked for the rest.
+	Restored Kind = "restored"
+	// OrderFound: the provider knows an order of this sale that the record does not.
+	OrderFound Kind = "order_found"
+	// RefundFound: the same of a refund.
+	RefundFound Kind = "refund_found"
+	// Traced: the provider knows of no further order or, of the order named, of no
+	// further refund.
+	Traced Kind = "traced"
+
 	// Reconciled: the provider's model has looked at a payment. It moves no money.
 	Reconciled Kind = "reconciled"
 
@@ -109,7 +120,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		Begun, Priced, NotPriced, Assessed, Agreed, Approved, LivenessOpened, LivenessPassed, LivenessFailed, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
-		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Reconciled, RefundRequested, RefundIntended,
+		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Restored, OrderFound, RefundFound, Traced, Reconciled, RefundRequested, RefundIntended,
 		RefundPending, RefundDone, RefundFailed,
 	}
 }
@@ -134,7 +145,7 @@ type Event struct {
 	Lasts   time.Duration `json:"lasts,omitempty"`    // Ordered: how long it can be paid
 
 	TransactionID string      `json:"transaction_id,omitempty"` // Received: the provider's number
-	Amount        money.Money `json:"amount,omitzero"`          // Received, RefundRequested
+	Amount        money.Money `json:"amount,omitzero"`          // Received, RefundRequested, RefundFound
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
 	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
 	Reroute       bool        `json:"reroute,omitempty"`        // OrderRefused, ChargeRefused: another way may be tried, once

@@ -57,6 +57,8 @@ func base32Number(n uint64) string {
 }
 
 // NextOrderNo is the order number of the sale's next attempt.
-func (s Sale) NextOrderNo() string {
-	return string(s.ID) + string("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[len(s.Attempts)+1])
+func (s Sale) NextOrderNo() string { return s.orderNo(len(s.Attempts) + 1) }
+
+func (s *Sale) orderNo(attempt int) string {
+	return string(s.ID) + string("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[attempt])
 }

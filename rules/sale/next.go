@@ -34,6 +34,7 @@ type Step struct {
 	OrderNo  string
 	RefundNo string
 	Lapsed   bool // Conclude: the price no longer holds
+	Traced   bool // Conclude: the provider knows no more of what a restored sale has lost
 
 	Judgement *Judgement // goes on record with the step's intent
 }
@@ -107,6 +108,7 @@ func (s Sale) Next(now Now, w Watch, p Plan) Step {
 	for i := range s.Refunds {
 		steps = append(steps, s.nextRefund(&s.Refunds[i], now, w, p))
 	}
+	steps = append(steps, s.nextTrace(now, w, p)...)
 	for i := range s.Attempts {
 		steps = append(steps, s.nextWatch(&s.Attempts[i], now, w, p))
 	}
@@ -149,6 +151,11 @@ func (s Sale) Recorded(step Step) (Request, bool) {
 func (s Sale) Conclusion(step Step) Event {
 	ev := Event{Kind: Concluded, OrderNo: step.OrderNo}
 	switch a := s.Attempt(step.OrderNo); {
+	case step.Traced:
+		ev.Kind = Traced
+		if s.State.Before() {
+			ev.Why = &Reason{Code: "restored", Message: "it was not paid before the till was restored from a backup"}
+		}
 	case a != nil && a.End == EndPaid:
 		return Event{Kind: Reconciled, OrderNo: step.OrderNo, Verdict: Unanswered}
 	case !s.State.Live() && !s.State.Before():
@@ -187,6 +194,9 @@ func (s Sale) Intent(step Step, req Request, codeID string) Event {
 
 func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 	a := s.Current()
+	if s.Restored != nil && s.State.Before() {
+		return Step{} // nobody waits for it any more; nextTrace ends it
+	}
 	switch s.State {
 	case Opened, Projected, Judged:
 		return s.nextBegun(now, w, p)
@@ -320,6 +330,8 @@ func (s *Sale) nextRefund(r *Refund, now Now, w Watch, p Plan) Step {
 		return ask
 	case r.State != RefundOwed:
 		return Step{}
+	case s.untraced(r.OrderNo):
+		return s.traceRefund(r, ask, now, poll, p)
 	}
 	send := Step{Do: SendRefund, Due: now.At, OrderNo: r.OrderNo, RefundNo: r.No}
 	if last := s.lastRefund(r.OrderNo); last > 0 {
@@ -355,19 +367,20 @@ func (s *Sale) lastRefund(orderNo string) Instant {
 // watch is close again after every boot, and ends an hour into one at the earliest.
 func (s *Sale) nextWatch(a *Attempt, now Now, w Watch, p Plan) Step {
 	poll := w.Polls[a.OrderNo]
-	last := max(poll.Last, a.EndedAt)
-	due := last.Add(p.watchWait(last.Sub(max(a.EndedAt, now.Since))))
+	ended := s.Restored.since(a.EndedAt)
+	last := max(poll.Last, ended)
+	due := last.Add(p.watchWait(last.Sub(max(ended, now.Since))))
 	hour := p.Background[len(p.Background)-1]
 	over := false
 	switch {
 	case a.End == EndClosed && s.Flow == Merchant:
-		over = due.Sub(a.EndedAt) > hour
+		over = due.Sub(ended) > hour
 	case a.End == EndPaid && a.Key != "" && a.Verdict == Unread:
-		over = due.Sub(a.EndedAt) > p.VerdictFor
+		over = due.Sub(ended) > p.VerdictFor
 	case !a.End.Watched():
 		return Step{}
 	default:
-		over = poll.Last.Sub(a.EndedAt) >= p.WatchFor && poll.Last.Sub(now.Since) >= hour
+		over = poll.Last.Sub(ended) >= p.WatchFor && poll.Last.Sub(now.Since) >= hour
 	}
 	if over && poll.Heard { // and written down, or the next start would begin again
 		return Step{Do: Conclude, Due: poll.Last, OrderNo: a.OrderNo}

@@ -95,7 +95,9 @@ func (p *provider) execute(s Sale, step Step, now Instant) Event {
 	case Order, Charge:
 		return p.create(s, step, now, ev)
 	case Query:
-		ev.Kind = p.state(o, now)
+		if ev.Kind = p.state(o, now); o != nil {
+			ev.Amount = cny
+		}
 	case Close, Reverse:
 		switch {
 		case o == nil || now < o.known:
@@ -110,14 +112,16 @@ func (p *provider) execute(s Sale, step Step, now Instant) Event {
 		}
 	case SendRefund:
 		r := s.Refund(step.RefundNo)
-		if _, ok := p.refunds[r.No]; !ok && o != nil && o.paid && !o.undone {
+		if was, ok := p.refunds[r.No]; ok && was != r.Amount.Minor {
+			return ev // the number has other terms
+		} else if !ok && o != nil && o.paid && !o.undone && o.refunded+r.Amount.Minor <= s.Amount.Minor {
 			p.refunds[r.No] = r.Amount.Minor
 			o.refunded += r.Amount.Minor
 		}
 		ev.Kind = []Kind{RefundDone, RefundPending}[rapid.IntRange(0, 1).Draw(p.t, "refund")]
 	case QueryRefund:
-		if _, ok := p.refunds[step.RefundNo]; ok {
-			ev.Kind = RefundDone
+		if minor, ok := p.refunds[step.RefundNo]; ok {
+			ev.Kind, ev.Amount.Minor = RefundDone, minor
 		} else {
 			ev.Kind = Missing
 		}

@@ -58,6 +58,7 @@ type Sale struct {
 	Rerouted    bool           `json:"rerouted,omitempty"` // the next attempt, or the present one, goes the other way
 	Attempts    []Attempt      `json:"attempts,omitempty"`
 	Refunds     []Refund       `json:"refunds,omitempty"`
+	Restored    *Restoration   `json:"restored,omitempty"` // this record came out of a backup
 	Begun       Instant        `json:"begun"`
 	BegunWall   time.Time      `json:"begun_wall"`
 	Changed     Instant        `json:"changed"`
@@ -124,6 +125,8 @@ type Attempt struct {
 	Undone        Instant       `json:"undone,omitempty"`  // when the last of them was
 	TransactionID string        `json:"transaction_id,omitempty"`
 	Verdict       Verdict       `json:"verdict,omitempty"` // of the provider's model, on a payment
+	Found         bool          `json:"found,omitempty"`   // the provider knew it and the restored record did not
+	Traced        bool          `json:"traced,omitempty"`  // after a restore: all that went back of it is known
 	End           End           `json:"end,omitempty"`
 	EndedAt       Instant       `json:"ended_at,omitempty"`
 }
@@ -153,6 +156,7 @@ type Refund struct {
 	Request Request     `json:"request,omitzero"`
 	Sent    Instant     `json:"sent,omitempty"`
 	Tries   int         `json:"tries,omitempty"`
+	Found   bool        `json:"found,omitempty"` // the provider knew it and the restored record did not
 }
 
 // Current is the latest attempt, nil before the first.
@@ -179,7 +183,7 @@ func (s *Sale) Attempt(orderNo string) *Attempt {
 // Retryable says that the payer may try again in the same sale, with another code.
 func (s *Sale) Retryable() bool {
 	a := s.Current()
-	return (s.State == Declined || s.State == Reversed) && s.Flow == Payer && !s.Cancel && a != nil && a.End.Retryable() && s.Liveness.Good()
+	return (s.State == Declined || s.State == Reversed) && s.Flow == Payer && !s.Cancel && s.Restored == nil && a != nil && a.End.Retryable() && s.Liveness.Good()
 }
 
 // Refund finds a refund by its number.

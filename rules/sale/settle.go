@@ -6,6 +6,16 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		return allowed[0]
 	}
 	switch ev.Kind {
+	case OrderFound:
+		if s.Flow == Merchant {
+			return Closing
+		}
+		return InDoubt
+	case Traced:
+		if s.Cancel {
+			return Cancelled
+		}
+		return Expired
 	case Assessed, Agreed, Approved:
 		return s.afterJudgement()
 	case LivenessFailed:
@@ -64,12 +74,17 @@ func (s *Sale) afterJudgement() State {
 }
 
 // afterRefund is where a sale rests when its refund has ended: by how much of
-// the current order's money is still with the shop.
+// the current order's money is still with the shop. After a restore another may be
+// under way.
 func (s *Sale) afterRefund() State {
 	gone := int64(0)
 	for i := range s.Refunds {
-		if r := &s.Refunds[i]; r.State == RefundPaid && r.OrderNo == s.Current().OrderNo {
+		switch r := &s.Refunds[i]; {
+		case r.OrderNo != s.Current().OrderNo:
+		case r.State == RefundPaid:
 			gone += r.Amount.Minor
+		case r.State == RefundOwed || r.State == RefundWorking:
+			return Refunding
 		}
 	}
 	switch gone {

@@ -16,82 +16,102 @@ var pass = targets{}
 // that attempt and its refunds and leaves the sale's state alone.
 var table = map[State]map[Kind]targets{
 	Opened: {
+		Restored: {Opened}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		Priced: {Projected}, NotPriced: {Declined},
 		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Declined},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired},
 	},
 	Projected: {
+		Restored: {Projected}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Declined},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired}, Priced: pass, NotPriced: pass,
 	},
 	Judged: {
+		Restored: {Judged}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 		Received: {Refunding}, Closed: {Judged}, TakenBack: {Judged}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	AwaitingConfirmation: {
+		Restored: {AwaitingConfirmation}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		Agreed: {Judged, AwaitingApproval, AwaitingLiveness}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 	},
 	AwaitingApproval: {
+		Restored: {AwaitingApproval}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		Approved: {Judged, AwaitingLiveness}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 		Received: {Refunding}, Closed: {AwaitingApproval}, TakenBack: {AwaitingApproval}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	AwaitingLiveness: {
+		Restored: {AwaitingLiveness}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		LivenessOpened: {AwaitingLiveness}, LivenessPassed: {Judged}, LivenessFailed: {AwaitingLiveness, Declined},
 		CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
 		Received: {Refunding}, Closed: {AwaitingLiveness}, TakenBack: {AwaitingLiveness}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Ordering: {
-		Ordered: {Presented}, OrderRefused: {Declined, Judged, AwaitingApproval, AwaitingLiveness}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
+		Restored: {Closing},
+		Ordered:  {Presented}, OrderRefused: {Declined, Judged, AwaitingApproval, AwaitingLiveness}, CancelRequested: {Ordering}, Concluded: {Declined, Cancelled}, Received: {Paid},
 		Waiting: pass, Missing: pass, Unclear: pass, NotSent: pass,
 	},
 	Presented: {
+		Restored: {Closing},
 		Received: {Paid}, CancelRequested: {Presented}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
 		Waiting: pass, Missing: pass, Unclear: pass, PayFailed: pass,
 	},
 	Closing: {
+		Restored: {Closing},
 		Received: {Paid}, CancelRequested: {Closing}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
 		Concluded: {Expired, Cancelled}, Waiting: pass, Missing: pass, Unclear: pass, PayFailed: pass,
 	},
 	Charging: {
+		Restored: {Charging},
 		Received: {Paid}, ChargeRefused: {InDoubt}, NotSent: {Declined}, Waiting: {InDoubt}, Missing: {InDoubt}, Unclear: {InDoubt},
 		PayFailed: {InDoubt}, TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, CancelRequested: {Charging},
 	},
 	InDoubt: {
+		Restored: {InDoubt},
 		Received: {Paid}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
 		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled, AwaitingApproval, AwaitingLiveness},
 		ChargeRefused: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Reversing: {
+		Restored: {Reversing},
 		Received: {Reversing}, CancelRequested: {Reversing}, ReverseIntended: {Reversing}, TakenBack: {Reversed, Declined, Cancelled},
 		Closed: {Reversed, Declined, Cancelled}, Irreversible: {Refunding}, Concluded: {Declined, Cancelled},
 		PayFailed: {Reversing}, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Paid: {
+		Restored: {Paid}, OrderFound: {Closing, InDoubt}, RefundFound: {Refunding}, Traced: {Paid},
 		RefundRequested: {Refunding}, Reconciled: {Paid}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Refunding: {
-		RefundIntended: {Refunding}, RefundPending: {Refunding}, RefundDone: {PartRefunded, Refunded}, RefundFailed: {Paid, PartRefunded}, Reconciled: {Refunding},
+		Restored: {Refunding}, OrderFound: {Closing, InDoubt}, RefundFound: {Refunding}, Traced: {Refunding},
+		RefundIntended: {Refunding}, RefundPending: {Refunding}, RefundDone: {PartRefunded, Refunded, Refunding}, RefundFailed: {Paid, PartRefunded, Refunding}, Reconciled: {Refunding},
 		Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	PartRefunded: {
+		Restored: {PartRefunded}, OrderFound: {Closing, InDoubt}, RefundFound: {Refunding}, Traced: {PartRefunded},
 		RefundRequested: {Refunding}, Reconciled: {PartRefunded}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Refunded: {
+		Restored: {Refunded}, OrderFound: {Closing, InDoubt}, Traced: {Refunded},
 		Reconciled: {Refunded}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Declined: {
+		Restored: {Declined}, OrderFound: {Closing, InDoubt}, Traced: {Declined},
 		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Declined}, TakenBack: {Declined}, Concluded: {Declined},
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Cancelled: {
+		Restored: {Cancelled}, OrderFound: {Closing, InDoubt}, Traced: {Cancelled},
 		Received: {Refunding}, Closed: {Cancelled}, TakenBack: {Cancelled}, Concluded: {Cancelled}, CancelRequested: pass,
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Expired: {
+		Restored: {Expired}, OrderFound: {Closing, InDoubt}, Traced: {Expired},
 		Received: {Refunding}, Closed: {Expired}, TakenBack: {Expired}, Concluded: {Expired}, CancelRequested: pass,
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Reversed: {
+		Restored: {Reversed}, OrderFound: {Closing, InDoubt}, Traced: {Reversed},
 		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Reversed}, TakenBack: {Reversed},
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
