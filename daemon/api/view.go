@@ -35,6 +35,9 @@ func View(s sale.Sale, now sale.Now, p sale.Plan) Sale {
 // CodeShown is the text of the QR code to show, while there is one. A code that
 // was asked back is not shown: a customer who scans it late pays for nothing.
 func CodeShown(s sale.Sale) (string, bool) {
+	if s.State == sale.PresentedOffline && s.Own != nil {
+		return s.Own.Payload, true
+	}
 	if s.State != sale.Presented || s.Cancel {
 		return "", false
 	}

@@ -44,37 +44,44 @@ const (
 // sayings holds every code that stage returns. "Do not charge again" is said
 // exactly where the money may be anywhere.
 var sayings = map[string][2]Text{
-	"qr_coming":        {{"Getting the QR code", "正在获取二维码"}, {"One moment. Nobody can pay yet.", "请稍候，现在还不能付款。"}},
-	"qr_shown":         {{"Waiting for the payment", "等待付款"}, {"The customer scans this code and pays.", "请顾客扫码付款。"}},
-	"qr_withdrawing":   {{"Withdrawing the QR code", "正在撤回二维码"}, {"Do not charge again. The customer may have paid at the last moment; we are asking WeChat Pay.", "请勿重复收款。顾客可能在最后一刻已付款，正在向微信支付查询。"}},
-	"cancelling":       {{"Cancelling", "正在取消"}, {"Nobody has seen a QR code, so nobody can have paid.", "二维码尚未出示，不会有人付款。"}},
-	"consent_payer":    {{"Ask the customer", "请征得顾客同意"}, {"The customer has to agree to the price first.", "请先让顾客确认价格。"}},
-	"consent_manager":  {{"A manager is needed", "需要主管批准"}, {"A manager has to agree before this sale can be charged.", "主管批准后方可收款。"}},
-	"liveness_coming":  {{"Face check", "活体验证"}, {"One moment: the check is being opened. Nothing is charged before it.", "请稍候，正在发起活体验证，通过前不会扣款。"}},
-	"liveness":         {{"Face check", "活体验证"}, {"The customer scans this code and looks into the telephone. Nothing is charged before that.", "请顾客扫描此二维码并看向手机完成活体验证，通过前不会扣款。"}},
-	"consent_appeal":   {{"A manager is needed", "需要主管决定"}, {"A rule of the payment service refused this payment. Nothing was charged. The manager sends it another way, or cancels.", "支付服务的规则拒绝了该笔付款，尚未扣款。请主管决定改用其他通道或取消。"}},
-	"liveness_again":   {{"Face check, once more", "请再次活体验证"}, {"The first check did not pass. The customer scans this new code and looks into the telephone. Nothing is charged before that.", "首次验证未通过。请顾客扫描新的二维码并看向手机，通过前不会扣款。"}},
-	"scan_wanted":      {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
-	"charging":         {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
-	"in_doubt":         {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
-	"payer_confirming": {{"The customer was asked to confirm", "已请顾客在手机上确认"}, {"The customer enters the password on the telephone. Do not charge again; the till asks WeChat Pay.", "请顾客在手机上输入密码。请勿重复收款，正在向微信支付查询。"}},
-	"in_doubt_cancel":  {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {"Do not charge again. We take the charge back unless the customer has paid by then.", "请勿重复收款。若届时顾客仍未付款，将撤销这笔收款。"}},
-	"reversing":        {{"Taking the charge back", "正在撤销收款"}, {"Do not charge again until this is done. If money was taken, it goes back to the customer.", "完成前请勿重复收款。如已扣款，将退还顾客。"}},
-	"paid":             {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
-	"refund_failed":    {{"Refund failed", "退款失败"}, {"The money is still the shop's. Give it back another way, or ask WeChat Pay.", "款项仍在商家账户。请以其他方式退款，或联系微信支付。"}},
-	"refund_held":      {{"The refund needs a person", "退款需人工处理"}, {"WeChat Pay holds the refund. Finish it in the merchant platform; do not give the money back another way.", "退款滞留在微信支付，请在商户平台处理，勿以其他方式重复退款。"}},
-	"refunding":        {{"Refund under way", "正在退款"}, {"WeChat Pay has not confirmed it yet. Do not refund again.", "微信支付尚未确认，请勿重复退款。"}},
-	"giving_back":      {{"Giving the money back", "正在自动退款"}, {"The payment came too late to count and goes back to the customer by itself.", "付款到账过晚，将自动退还顾客。"}},
-	"part_refunded":    {{"Partly refunded", "已部分退款"}, {"WeChat Pay has confirmed the refund. The rest is the shop's.", "微信支付已确认退款，其余款项归商家。"}},
-	"refunded":         {{"Refunded", "已全额退款"}, {"WeChat Pay has confirmed the refund.", "微信支付已确认退款。"}},
-	"declined":         {{"Not paid", "未付款"}, {nothingTaken + " Ask for a fresh code and try again.", nothingTakenZh + "请顾客刷新付款码后重试。"}},
-	"declined_final":   {{"Not paid", "未付款"}, {nothingTaken + " Start a new sale.", nothingTakenZh + "请重新收款。"}},
-	"declined_unseen":  {{"No payment found", "未查到付款"}, {noneFound, noneFoundZh}},
-	"cancelled":        {{"Cancelled", "已取消"}, {nothingTaken, nothingTakenZh}},
-	"cancelled_unseen": {{"Cancelled", "已取消"}, {noneFound, noneFoundZh}},
-	"expired":          {{"Time ran out", "已超时"}, {nothingTaken, nothingTakenZh}},
-	"expired_unseen":   {{"Time ran out", "已超时"}, {noneFound, noneFoundZh}},
-	"reversed":         {{"Taken back", "已撤销"}, {"The customer has the money, or never lost it. You may charge again.", "款项已退还顾客或从未扣款，可以重新收款。"}},
+	"qr_coming":         {{"Getting the QR code", "正在获取二维码"}, {"One moment. Nobody can pay yet.", "请稍候，现在还不能付款。"}},
+	"qr_shown":          {{"Waiting for the payment", "等待付款"}, {"The customer scans this code and pays.", "请顾客扫码付款。"}},
+	"qr_withdrawing":    {{"Withdrawing the QR code", "正在撤回二维码"}, {"Do not charge again. The customer may have paid at the last moment; we are asking WeChat Pay.", "请勿重复收款。顾客可能在最后一刻已付款，正在向微信支付查询。"}},
+	"cancelling":        {{"Cancelling", "正在取消"}, {"Nobody has seen a QR code, so nobody can have paid.", "二维码尚未出示，不会有人付款。"}},
+	"consent_payer":     {{"Ask the customer", "请征得顾客同意"}, {"The customer has to agree to the price first.", "请先让顾客确认价格。"}},
+	"consent_manager":   {{"A manager is needed", "需要主管批准"}, {"A manager has to agree before this sale can be charged.", "主管批准后方可收款。"}},
+	"liveness_coming":   {{"Face check", "活体验证"}, {"One moment: the check is being opened. Nothing is charged before it.", "请稍候，正在发起活体验证，通过前不会扣款。"}},
+	"liveness":          {{"Face check", "活体验证"}, {"The customer scans this code and looks into the telephone. Nothing is charged before that.", "请顾客扫描此二维码并看向手机完成活体验证，通过前不会扣款。"}},
+	"consent_appeal":    {{"A manager is needed", "需要主管决定"}, {"A rule of the payment service refused this payment. Nothing was charged. The manager sends it another way, or cancels.", "支付服务的规则拒绝了该笔付款，尚未扣款。请主管决定改用其他通道或取消。"}},
+	"liveness_again":    {{"Face check, once more", "请再次活体验证"}, {"The first check did not pass. The customer scans this new code and looks into the telephone. Nothing is charged before that.", "首次验证未通过。请顾客扫描新的二维码并看向手机，通过前不会扣款。"}},
+	"offline_shown":     {{"Waiting for the customer, offline", "离线收款，等待顾客付款"}, {"The customer scans this code and pays. The till cannot see the payment: look at the customer's telephone and say what it shows.", "请顾客扫码付款。本机无法看到付款结果，请查看顾客手机并确认其显示的内容。"}},
+	"offline_not_shown": {{"The telephone showed no payment", "顾客手机未显示付款成功"}, {"Nothing is known to be paid. The customer tries again and you look again, or you cancel.", "尚无付款迹象。请顾客重试后再次查看，或取消交易。"}},
+	"unconfirmed":       {{"Not confirmed", "未确认"}, {"The customer's telephone showed a payment, and no bank has confirmed it. Do not charge again; the till looks for the receipt.", "顾客手机显示已付款，但银行尚未确认。请勿重复收款，本机将核对到账记录。"}},
+	"disputed":          {{"No receipt found", "未找到到账记录"}, {"Nobody knows whether the money came. Do not charge again without the owner: a receipt may still be found.", "无法确定款项是否到账。未经店主同意请勿重复收款，到账记录之后仍可能出现。"}},
+	"reconciled":        {{"Received", "已到账"}, {"A statement shows that the money has come to the shop's account.", "对账单显示款项已到商家账户。"}},
+	"receipt_given_up":  {{"Money came for a sale that was given up", "已放弃的交易收到款项"}, {"Do not charge again. The customer paid all the same; the owner decides: hand over the goods, or give the money back.", "请勿重复收款。顾客仍然付了款，请店主决定交付商品或退还款项。"}},
+	"cancelled_offline": {{"Cancelled", "已取消"}, {"No receipt was found. Should money come all the same, the owner is told.", "未找到到账记录。如之后到账，将告知店主。"}},
+	"scan_wanted":       {{"Scan the customer's code", "请扫描顾客的付款码"}, {"The customer opens the payment code in the wallet.", "请顾客打开付款码。"}},
+	"charging":          {{"Charging", "正在收款"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
+	"in_doubt":          {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
+	"payer_confirming":  {{"The customer was asked to confirm", "已请顾客在手机上确认"}, {"The customer enters the password on the telephone. Do not charge again; the till asks WeChat Pay.", "请顾客在手机上输入密码。请勿重复收款，正在向微信支付查询。"}},
+	"in_doubt_cancel":   {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {"Do not charge again. We take the charge back unless the customer has paid by then.", "请勿重复收款。若届时顾客仍未付款，将撤销这笔收款。"}},
+	"reversing":         {{"Taking the charge back", "正在撤销收款"}, {"Do not charge again until this is done. If money was taken, it goes back to the customer.", "完成前请勿重复收款。如已扣款，将退还顾客。"}},
+	"paid":              {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
+	"refund_failed":     {{"Refund failed", "退款失败"}, {"The money is still the shop's. Give it back another way, or ask WeChat Pay.", "款项仍在商家账户。请以其他方式退款，或联系微信支付。"}},
+	"refund_held":       {{"The refund needs a person", "退款需人工处理"}, {"WeChat Pay holds the refund. Finish it in the merchant platform; do not give the money back another way.", "退款滞留在微信支付，请在商户平台处理，勿以其他方式重复退款。"}},
+	"refunding":         {{"Refund under way", "正在退款"}, {"WeChat Pay has not confirmed it yet. Do not refund again.", "微信支付尚未确认，请勿重复退款。"}},
+	"giving_back":       {{"Giving the money back", "正在自动退款"}, {"The payment came too late to count and goes back to the customer by itself.", "付款到账过晚，将自动退还顾客。"}},
+	"part_refunded":     {{"Partly refunded", "已部分退款"}, {"WeChat Pay has confirmed the refund. The rest is the shop's.", "微信支付已确认退款，其余款项归商家。"}},
+	"refunded":          {{"Refunded", "已全额退款"}, {"WeChat Pay has confirmed the refund.", "微信支付已确认退款。"}},
+	"declined":          {{"Not paid", "未付款"}, {nothingTaken + " Ask for a fresh code and try again.", nothingTakenZh + "请顾客刷新付款码后重试。"}},
+	"declined_final":    {{"Not paid", "未付款"}, {nothingTaken + " Start a new sale.", nothingTakenZh + "请重新收款。"}},
+	"declined_unseen":   {{"No payment found", "未查到付款"}, {noneFound, noneFoundZh}},
+	"cancelled":         {{"Cancelled", "已取消"}, {nothingTaken, nothingTakenZh}},
+	"cancelled_unseen":  {{"Cancelled", "已取消"}, {noneFound, noneFoundZh}},
+	"expired":           {{"Time ran out", "已超时"}, {nothingTaken, nothingTakenZh}},
+	"expired_unseen":    {{"Time ran out", "已超时"}, {noneFound, noneFoundZh}},
+	"reversed":          {{"Taken back", "已撤销"}, {"The customer has the money, or never lost it. You may charge again.", "款项已退还顾客或从未扣款，可以重新收款。"}},
 }
 
 // says puts where a sale stands into words. An end that rests on less than the
@@ -118,6 +125,8 @@ func stage(s *sale.Sale) string {
 		return "qr_shown"
 	case sale.Closing:
 		return "qr_withdrawing"
+	case sale.PresentedOffline, sale.Settled:
+		return ownStage(s)
 	case sale.InDoubt:
 		if s.Cancel {
 			return "in_doubt_cancel"
@@ -138,6 +147,8 @@ func stage(s *sale.Sale) string {
 		}
 	case sale.Declined, sale.Cancelled, sale.Expired:
 		switch {
+		case s.State == sale.Cancelled && s.Own != nil && s.Own.Shown > 0:
+			return "cancelled_offline"
 		case a != nil && a.End == sale.EndConcluded && (s.Flow == sale.Payer || a.CodeURL != ""): // a code that nobody saw was not paid
 			return s.State.String() + "_unseen"
 		case s.State == sale.Declined && !s.Retryable():
@@ -214,6 +225,9 @@ var reasons = map[string]Text{
 	"order_paid":            {"WeChat Pay says that the order is paid.", "订单已支付。"},
 	"refund_no_funds":       {"The shop's balance at WeChat Pay does not cover the refund; it is sent again later.", "商户余额不足以退款，稍后自动重试。"},
 	"refund_failed":         {"WeChat Pay could not give the money back.", "微信支付退款失败。"},
+	"offline_no_receipt":    {"No receipt was found in time.", "在期限内未找到到账记录。"},
+	"offline_unanswered":    {"Nobody said what the customer's telephone showed, and no receipt was found in time.", "无人确认顾客手机的显示内容，且在期限内未找到到账记录。"},
+	"receipt_given_up":      {"Money came for a sale that had been given up.", "已放弃的交易收到了款项。"},
 	"refund_held":           {"WeChat Pay holds the refund until a person finishes it in the merchant platform.", "退款滞留，需在商户平台人工处理。"},
 }
 

@@ -31,6 +31,7 @@ type New struct {
 	Description string
 	Operator    string
 	PayIn       money.Currency // what the payer pays in, where that is not Amount's; empty is the same
+	Offline     *Terms         // of flow offline
 }
 
 // Begin makes a sale out of a request. id and key are minted by the caller, once.
@@ -38,8 +39,11 @@ func Begin(n New, id ID, key string, ev Event) (Sale, error) {
 	if err := n.Amount.Check(); err != nil {
 		return Sale{}, err
 	}
-	if n.Flow != Merchant && n.Flow != Payer {
-		return Sale{}, errors.New("sale: the flow is neither merchant nor payer")
+	if n.Flow != Merchant && n.Flow != Payer && n.Flow != Offline {
+		return Sale{}, errors.New("sale: the flow is neither merchant nor payer nor offline")
+	}
+	if err := openOwn(n, id, ev.Own); err != nil {
+		return Sale{}, err
 	}
 	if n.PayIn == n.Amount.Currency {
 		n.PayIn = ""
@@ -47,7 +51,7 @@ func Begin(n New, id ID, key string, ev Event) (Sale, error) {
 		return Sale{}, err
 	}
 	return Sale{
-		ID: id, Key: key, Flow: n.Flow, PayIn: n.PayIn, Amount: n.Amount, Description: n.Description, Operator: n.Operator,
+		ID: id, Key: key, Flow: n.Flow, PayIn: n.PayIn, Amount: n.Amount, Description: n.Description, Operator: n.Operator, Own: ev.Own,
 		State: Opened, Begun: ev.At, BegunWall: ev.Wall, Changed: ev.At, Facts: 1,
 	}, nil
 }
@@ -56,12 +60,14 @@ func Begin(n New, id ID, key string, ev Event) (Sale, error) {
 // answered "not yet", or a fact that is on record already.
 func (s Sale) Ephemeral(ev Event) bool {
 	switch a := s.Attempt(ev.OrderNo); {
-	case ev.Kind == Assessed && (s.State == Opened || s.State == Projected) && s.Flow == Merchant:
-		return s.adapt(ev.Judgement).clear() // it is written with the order, which follows at once
+	case ev.Kind == Assessed && (s.State == Opened || s.State == Projected) && s.Flow != Payer:
+		return s.adapt(ev.Judgement).clear() // it is written with the order or the code, which follows at once
 	case s.Restored != nil && s.State.Before() && (ev.Kind == Missing || ev.Kind == Unclear):
 		return true // an order that it may have made, and that is asked for
 	case s.isAside(ev):
 		return s.asideEphemeral(ev)
+	case s.ownEphemeral(ev):
+		return true
 	case ev.Kind == PayFailed && a != nil && a.Failed:
 		return true
 	case ev.Kind == Received && s.State == Reversing:
@@ -148,6 +154,8 @@ func (s *Sale) guard(ev Event) error {
 		return s.guardAttempt(ev)
 	case OrderFound, RefundFound, Traced:
 		return s.guardTrace(ev)
+	case OfflineShown, OfflineRefused, Attested, ReceiptFound, DisputeRaised:
+		return s.guardOwn(ev)
 	case RefundRequested:
 		left := s.Refundable(s.Current().OrderNo)
 		if err := ev.Amount.Check(); err != nil {
@@ -172,7 +180,7 @@ func (s *Sale) guard(ev Event) error {
 }
 
 func (s *Sale) guardAttempt(ev Event) error {
-	if (ev.Kind == OrderIntended) != (s.Flow == Merchant) {
+	if (ev.Kind == OrderIntended) != (s.Flow == Merchant) || s.Flow == Offline {
 		return refuse(s, ev, "sale_other_flow", "this sale is paid the other way round")
 	}
 	if ev.Request == nil || ev.OrderNo != s.NextOrderNo() {
@@ -219,6 +227,8 @@ func (s *Sale) record(ev Event) error {
 		s.consent(ev)
 	case LivenessOpened, LivenessPassed, LivenessFailed:
 		s.recordLiveness(ev)
+	case OfflineShown, Attested, ReceiptFound:
+		s.recordOwn(ev)
 	case OrderIntended, ChargeIntended:
 		if ev.Judgement != nil {
 			s.judge(ev.Judgement)

@@ -98,6 +98,19 @@ const (
 	// Traced: the provider knows of no further order or, of the order named, of no
 	// further refund.
 	Traced Kind = "traced"
+	// OfflineShown: a code that the till made by itself is about to be shown, and here
+	// is its text. From here on a payer may pay it.
+	OfflineShown Kind = "offline_shown"
+	// OfflineRefused: no code can be made for the sale. Nobody has seen one.
+	OfflineRefused Kind = "offline_refused"
+	// Attested: an operator says what the payer's telephone showed.
+	Attested Kind = "attested"
+	// ReceiptFound: a statement of the shop's bank says that the money came. Valid in
+	// every state in which somebody may have seen the code.
+	ReceiptFound Kind = "receipt_found"
+	// DisputeRaised: no receipt was found until the window was over, or a person says
+	// that there will be none.
+	DisputeRaised Kind = "dispute_raised"
 
 	// Reconciled: the provider's model has looked at a payment. It moves no money.
 	Reconciled Kind = "reconciled"
@@ -120,7 +133,8 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		Begun, Priced, NotPriced, Assessed, Agreed, Approved, LivenessOpened, LivenessPassed, LivenessFailed, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
-		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Restored, OrderFound, RefundFound, Traced, Reconciled, RefundRequested, RefundIntended,
+		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Restored, OrderFound, RefundFound, Traced,
+		OfflineShown, OfflineRefused, Attested, ReceiptFound, DisputeRaised, Reconciled, RefundRequested, RefundIntended,
 		RefundPending, RefundDone, RefundFailed,
 	}
 }
@@ -157,7 +171,11 @@ type Event struct {
 	Verdict  Verdict   `json:"verdict,omitempty"`  // Received, Reconciled
 	Finding  *Finding  `json:"finding,omitempty"`  // Received, Reconciled: what the verdict rests on
 
-	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended where it goes with it
+	Own     *OwnCode `json:"own,omitempty"`     // Begun of flow offline: its scheme; OfflineShown: the code
+	Shown   bool     `json:"shown,omitempty"`   // Attested: the telephone showed a payment
+	Receipt *Receipt `json:"receipt,omitempty"` // ReceiptFound
+
+	Judgement *Judgement `json:"judgement,omitempty"` // Assessed; OrderIntended and OfflineShown where it goes with them
 
 	Why *Reason `json:"why,omitempty"` // in the provider's, a rule's or the cashier's words
 }

@@ -10,7 +10,7 @@ type Action string
 
 // The actions. Order, Charge, Close, Reverse and Refund change something at the
 // provider and need an intent on disk. Project and Verify ask it something that can
-// be asked again; Judge and Conclude do not reach it.
+// be asked again; Judge, Conclude and Present do not reach it.
 const (
 	Nothing     Action = ""
 	Project     Action = "project"
@@ -24,6 +24,7 @@ const (
 	SendRefund  Action = "refund"
 	QueryRefund Action = "query_refund"
 	Conclude    Action = "conclude"
+	Present     Action = "present"
 )
 
 // Step is what a sale owes the world: what to do, when, and about which order
@@ -63,7 +64,7 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 	case Judge:
 		w.Judgement = ev.Judgement
 		return
-	case Project:
+	case Project, Present:
 		return
 	}
 	if w.Polls == nil {
@@ -158,6 +159,8 @@ func (s Sale) Conclusion(step Step) Event {
 		}
 	case a != nil && a.End == EndPaid:
 		return Event{Kind: Reconciled, OrderNo: step.OrderNo, Verdict: Unanswered}
+	case s.State == PresentedOffline || s.State == Unconfirmed:
+		return s.windowOver()
 	case !s.State.Live() && !s.State.Before():
 		// the end of a watch explains nothing new
 	case s.State.Before() && step.Lapsed:
@@ -218,6 +221,8 @@ func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 		return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
 	case InDoubt:
 		return s.nextInDoubt(a, now, w.Polls[a.OrderNo], p)
+	case PresentedOffline, Unconfirmed:
+		return Step{Do: Conclude, Due: s.Own.ends()}
 	case Reversing:
 		return s.nextUndo(a, Reverse, p.Poll, now, w.Polls[a.OrderNo], p)
 	}
@@ -233,6 +238,10 @@ func (s *Sale) nextBegun(now Now, w Watch, p Plan) Step {
 		return s.giveUp(now, p)
 	case (s.State == Opened && p.Judge || s.State == Projected) && w.Judgement == nil:
 		return Step{Do: Judge, Due: now.At}
+	case s.Flow == Offline && s.State != Judged:
+		return Step{Do: Present, Due: now.At, Judgement: w.Judgement}
+	case s.Flow == Offline:
+		return Step{Do: Present, Due: now.At}
 	case s.Flow == Merchant && s.State != Judged:
 		return Step{Do: Order, Due: now.At, OrderNo: s.NextOrderNo(), Judgement: w.Judgement}
 	case s.Flow == Merchant:

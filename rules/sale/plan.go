@@ -129,6 +129,8 @@ func (s Sale) Window(now Now, p Plan) (Instant, bool) {
 		return max(a.Sent, now.Since).Add(p.OrderGiveUp), true
 	case Presented:
 		return a.Shown.Add(a.Lasts), true
+	case PresentedOffline, Unconfirmed:
+		return s.Own.ends(), true
 	case Charging, InDoubt:
 		return s.undoAt(a, now, Poll{}, p), true
 	case Closing, Reversing:

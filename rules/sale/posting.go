@@ -8,6 +8,7 @@ type Account string
 // The accounts. A provider holds what was taken until it settles.
 const (
 	Provider Account = "provider" // what the provider owes the shop
+	Bank     Account = "bank"     // what came to the shop's own account without the provider
 	Sales    Account = "sales"    // what the shop earned
 	Returns  Account = "returns"  // what the shop gave back
 )
@@ -20,8 +21,8 @@ type Posting struct {
 }
 
 // Postings are the legs that lead from before to after: one entry for each
-// payment that became certain and for each refund that arrived. They always sum
-// to zero (I8). Money whose place is not known is not posted.
+// payment that became certain, by the provider's word or by a receipt, and for each
+// refund that arrived. They always sum to zero (I8). Money whose place is not known is not posted.
 func Postings(before, after Sale) []Posting {
 	var legs []Posting
 	move := func(from, to Account, m money.Money, order string) {
@@ -39,7 +40,19 @@ func Postings(before, after Sale) []Posting {
 			move(Provider, Returns, r.Amount, r.OrderNo)
 		}
 	}
+	if own := after.Own; own != nil && own.Receipt != nil && (before.Own == nil || before.Own.Receipt == nil) {
+		move(Sales, Bank, own.Receipt.Amount, string(after.ID))
+	}
 	return legs
+}
+
+// Banked is what receipts say that came to the shop's own account for the sale, in
+// minor units: the sum of its postings to Bank.
+func (s *Sale) Banked() int64 {
+	if s.Own == nil || s.Own.Receipt == nil {
+		return 0
+	}
+	return s.Own.Receipt.Amount.Minor
 }
 
 // Net is how often the payer's money for this sale is with the shop, in minor

@@ -110,6 +110,9 @@ func (s *Sale) ordersUnknown() bool { return s.Restored != nil && !s.Restored.Or
 // lostOrderNos are the numbers of the orders that the lost part can have made. One that
 // was refused, or never sent, leaves a gap: the provider does not know it.
 func (s *Sale) lostOrderNos() (list []string) {
+	if s.Flow == Offline { // the provider never hears of it
+		return nil
+	}
 	for n := len(s.Attempts) + 1; n <= maxAttempts; n++ {
 		list = append(list, s.orderNo(n))
 	}
@@ -271,7 +274,7 @@ func (s *Sale) recordTrace(ev Event) {
 			}
 		}
 		a := s.Current()
-		s.Restored = &Restoration{At: ev.At, Rows: rows, Orders: a != nil && a.End == EndPaid} // nothing follows a payment
+		s.Restored = &Restoration{At: ev.At, Rows: rows, Orders: a != nil && a.End == EndPaid || s.Flow == Offline && !s.State.Before()} // nothing follows a payment
 		for i := range s.Attempts {
 			s.Attempts[i].Traced = false
 		}

@@ -26,7 +26,7 @@ type Now struct {
 	At, Since Instant
 }
 
-// Flow is who shows the code.
+// Flow is who shows the code, and whose.
 type Flow string
 
 const (
@@ -59,6 +59,7 @@ type Sale struct {
 	Attempts    []Attempt      `json:"attempts,omitempty"`
 	Refunds     []Refund       `json:"refunds,omitempty"`
 	Restored    *Restoration   `json:"restored,omitempty"` // this record came out of a backup
+	Own         *OwnCode       `json:"own,omitempty"`      // the code of a sale without the provider
 	Begun       Instant        `json:"begun"`
 	BegunWall   time.Time      `json:"begun_wall"`
 	Changed     Instant        `json:"changed"`

@@ -34,6 +34,11 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 			return Judged
 		}
 		return Declined
+	case Attested:
+		if ev.Shown {
+			return Unconfirmed
+		}
+		return PresentedOffline
 	case RefundDone, RefundFailed:
 		return s.afterRefund()
 	case Closed, TakenBack, Concluded:

@@ -45,6 +45,13 @@ const (
 	// The provider moves it on. After a restart the code is shown again and queried.
 	Presented State = 40
 
+	// PresentedOffline: a code that the till made by itself is on the screen, for a
+	// scheme that pays into the shop's own account. The payer may pay at any moment, at
+	// a bank that does not tell the till; an operator says what the payer's telephone
+	// shows. The money may be anywhere. After a restart the same code is shown again; it
+	// was on disk before anybody could see it.
+	PresentedOffline State = 42
+
 	// Closing: the QR code was withdrawn, by its time or by the cashier, and the
 	// provider has not yet confirmed that it can no longer be paid. The payer may
 	// still win the race. After a restart: query, then close again.
@@ -59,6 +66,18 @@ const (
 	// with the seconds until the till takes it back. After a restart: query.
 	InDoubt State = 60
 
+	// Unconfirmed: an operator has seen a payment on the payer's telephone, and that is
+	// all. The goods may be gone; the money may be on its way to the shop's account, or
+	// may never have been. It is not the shop's and nowhere counted as such. A receipt of
+	// a statement moves it on, or the end of the window. A restart changes nothing.
+	Unconfirmed State = 62
+
+	// Disputed: a code of the till's own was shown and no receipt was found until the
+	// window was over, or a person gave up looking and said why. Nobody knows where the
+	// money is; the owner has a case of it. A receipt that is found later still counts.
+	// A restart changes nothing.
+	Disputed State = 64
+
 	// Reversing: the till has begun to take a charge back and will not stop: a
 	// reversal whose answer was lost can still happen, so "paid" would no longer
 	// be safe to say. After a restart: query, then reverse again.
@@ -67,6 +86,12 @@ const (
 	// Paid: the provider has said under its signature that the payer paid. The
 	// money is the shop's. Only a refund leaves this state.
 	Paid State = 70
+
+	// Settled is "reconciled" on disk (the event of that name is older): a receipt says
+	// that the payer's money has come to the shop's own account. It is the shop's, and
+	// booked since then. The provider has no part in it: what is given back goes another
+	// way. A restart changes nothing.
+	Settled State = 72
 
 	// Refunding: the shop owes the payer money that the provider has not yet
 	// confirmed to have given back. After a restart: query the refund, then send
@@ -97,7 +122,7 @@ const (
 // States lists every state in the order of a sale's life.
 func States() []State {
 	return []State{
-		Opened, Projected, Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Ordering, Presented, Closing, Charging, InDoubt, Reversing, Paid, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed,
+		Opened, Projected, Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Ordering, Presented, PresentedOffline, Closing, Charging, InDoubt, Unconfirmed, Disputed, Reversing, Paid, Settled, Refunding, PartRefunded, Refunded, Declined, Cancelled, Expired, Reversed,
 	}
 }
 
@@ -105,6 +130,7 @@ var stateNames = map[State]string{
 	Opened: "opened", Projected: "projected", AwaitingLiveness: "awaiting_liveness", Judged: "judged", AwaitingConfirmation: "awaiting_confirmation", AwaitingApproval: "awaiting_approval", Ordering: "ordering", Presented: "presented", Closing: "closing", Charging: "charging", InDoubt: "in_doubt",
 	Reversing: "reversing", Paid: "paid", Refunding: "refunding", PartRefunded: "part_refunded", Refunded: "refunded",
 	Declined: "declined", Cancelled: "cancelled", Expired: "expired", Reversed: "reversed",
+	PresentedOffline: "presented_offline", Unconfirmed: "unconfirmed", Disputed: "disputed", Settled: "reconciled",
 }
 
 func (s State) String() string {
@@ -132,7 +158,7 @@ func (s *State) UnmarshalText(b []byte) error {
 // no other may begin.
 func (s State) Live() bool {
 	switch s {
-	case Ordering, Presented, Closing, Charging, InDoubt, Reversing:
+	case Ordering, Presented, PresentedOffline, Closing, Charging, InDoubt, Unconfirmed, Reversing:
 		return true
 	}
 	return false
@@ -150,4 +176,6 @@ func (s State) Before() bool {
 }
 
 // Taken says that the payer's money is with the shop, all or part of it.
-func (s State) Taken() bool { return s == Paid || s == Refunding || s == PartRefunded }
+func (s State) Taken() bool {
+	return s == Paid || s == Refunding || s == PartRefunded || s == Settled
+}

@@ -20,6 +20,7 @@ var table = map[State]map[Kind]targets{
 		Priced: {Projected}, NotPriced: {Declined},
 		Assessed:      {Judged, AwaitingConfirmation, AwaitingApproval, AwaitingLiveness, Declined},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired},
+		OfflineShown: {PresentedOffline}, OfflineRefused: {Declined},
 	},
 	Projected: {
 		Restored: {Projected}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
@@ -29,6 +30,7 @@ var table = map[State]map[Kind]targets{
 	Judged: {
 		Restored: {Judged}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		OrderIntended: {Ordering}, ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Concluded: {Expired}, Assessed: pass,
+		OfflineShown: {PresentedOffline}, OfflineRefused: {Declined},
 		Received: {Refunding}, Closed: {Judged}, TakenBack: {Judged}, PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	AwaitingConfirmation: {
@@ -56,6 +58,10 @@ var table = map[State]map[Kind]targets{
 		Received: {Paid}, CancelRequested: {Presented}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
 		Waiting: pass, Missing: pass, Unclear: pass, PayFailed: pass,
 	},
+	PresentedOffline: {
+		Restored: {PresentedOffline},
+		Attested: {PresentedOffline, Unconfirmed}, CancelRequested: {Cancelled}, ReceiptFound: {Settled}, DisputeRaised: {Disputed},
+	},
 	Closing: {
 		Restored: {Closing},
 		Received: {Paid}, CancelRequested: {Closing}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
@@ -71,6 +77,17 @@ var table = map[State]map[Kind]targets{
 		Received: {Paid}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
 		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled, AwaitingApproval, AwaitingLiveness},
 		ChargeRefused: pass, Waiting: pass, Missing: pass, Unclear: pass,
+	},
+	Unconfirmed: {
+		Restored:     {Unconfirmed},
+		ReceiptFound: {Settled}, DisputeRaised: {Disputed},
+	},
+	Disputed: {
+		Restored:     {Disputed},
+		ReceiptFound: {Settled}, DisputeRaised: pass,
+	},
+	Settled: {
+		Restored: {Settled},
 	},
 	Reversing: {
 		Restored: {Reversing},
@@ -102,12 +119,12 @@ var table = map[State]map[Kind]targets{
 	},
 	Cancelled: {
 		Restored: {Cancelled}, OrderFound: {Closing, InDoubt}, Traced: {Cancelled},
-		Received: {Refunding}, Closed: {Cancelled}, TakenBack: {Cancelled}, Concluded: {Cancelled}, CancelRequested: pass,
+		ReceiptFound: {Settled}, Received: {Refunding}, Closed: {Cancelled}, TakenBack: {Cancelled}, Concluded: {Cancelled}, CancelRequested: pass,
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Expired: {
 		Restored: {Expired}, OrderFound: {Closing, InDoubt}, Traced: {Expired},
-		Received: {Refunding}, Closed: {Expired}, TakenBack: {Expired}, Concluded: {Expired}, CancelRequested: pass,
+		ReceiptFound: {Settled}, Received: {Refunding}, Closed: {Expired}, TakenBack: {Expired}, Concluded: {Expired}, CancelRequested: pass,
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Reversed: {

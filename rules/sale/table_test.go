@@ -13,7 +13,11 @@ var cny = money.Money{Minor: 1280, Currency: "CNY"}
 
 func begin(t interface{ Fatal(...any) }, f Flow) Sale {
 	id, key := Mint([]byte("secret"), "T1", "session", 7, 1000, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
-	s, err := Begin(New{Flow: f, Amount: cny, Description: "tea"}, id, key, Event{Kind: Begun, At: 1000})
+	ev := Event{Kind: Begun, At: 1000}
+	if f == Offline {
+		ev.Own = &OwnCode{Scheme: "pix", Label: "bank", Price: cny, Reference: ReferenceOf(id)}
+	}
+	s, err := Begin(New{Flow: f, Amount: cny, Description: "tea"}, id, key, ev)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +49,9 @@ func specimen(t *testing.T, st State) Sale {
 	if slices.Contains([]State{Ordering, Presented, Closing, Expired}, st) {
 		flow = Merchant
 	}
+	if st.Offline() {
+		flow = Offline
+	}
 	s := begin(t, flow)
 	if st == Projected {
 		s.Amount, s.PayIn = hkd, "CNY"
@@ -58,7 +65,10 @@ func specimen(t *testing.T, st State) Sale {
 		AwaitingLiveness:     {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedVerify}}}, {Kind: LivenessOpened, Liveness: check(no)}},
 		AwaitingConfirmation: {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedConfirm, NeedApprove}}}},
 		AwaitingApproval:     {{Kind: Assessed, Judgement: &Judgement{Needs: []Need{NeedApprove}}}},
-		Ordering:             {{Kind: OrderIntended}}, Presented: {{Kind: OrderIntended}, {Kind: Ordered, CodeURL: "weixin://x", Lasts: time.Minute}},
+		PresentedOffline:     {shownCode(&s)}, Unconfirmed: {shownCode(&s), {Kind: Attested, By: "Li", Shown: true}},
+		Disputed: {shownCode(&s), {Kind: DisputeRaised, Why: &Reason{Code: "offline_no_receipt"}}},
+		Settled:  {shownCode(&s), {Kind: Attested, By: "Li", Shown: true}, {Kind: ReceiptFound, Receipt: receipt("R1")}},
+		Ordering: {{Kind: OrderIntended}}, Presented: {{Kind: OrderIntended}, {Kind: Ordered, CodeURL: "weixin://x", Lasts: time.Minute}},
 		Closing:  {{Kind: OrderIntended}, {Kind: Ordered}, {Kind: CloseIntended}},
 		Charging: {{Kind: ChargeIntended}}, InDoubt: {{Kind: ChargeIntended}, {Kind: Unclear}},
 		Reversing: {{Kind: ChargeIntended}, {Kind: Unclear}, {Kind: ReverseIntended}},
@@ -143,6 +153,16 @@ func eventFor(s *Sale, kind Kind) Event {
 	if kind == Reconciled {
 		ev.Verdict = Mismatch
 	}
+	switch kind {
+	case OfflineShown:
+		ev.Own = shownCode(s).Own
+	case Attested:
+		ev.By, ev.Shown = "Li", true
+	case ReceiptFound:
+		ev.Receipt = receipt("R9")
+	case DisputeRaised:
+		ev.Why = &Reason{Code: "offline_no_receipt"}
+	}
 	if kind == Assessed {
 		ev.Judgement = &Judgement{Needs: []Need{NeedApprove}}
 	}
@@ -165,7 +185,7 @@ func equal(a, b Sale) bool {
 // it was paid is either recorded or known already.
 func TestReceivedIsNeverRefused(t *testing.T) {
 	for _, st := range States() {
-		if st.Before() {
+		if st.Before() || st.Offline() { // offline has no attempt; its money comes by receipts
 			continue
 		}
 		s := specimen(t, st)
@@ -243,6 +263,7 @@ func TestEndsWithoutAnAttempt(t *testing.T) {
 func TestNamesOnDisk(t *testing.T) {
 	want := map[State]string{
 		10: "opened", 15: "projected", 20: "judged", 22: "awaiting_confirmation", 24: "awaiting_approval", 26: "awaiting_liveness", 30: "ordering", 40: "presented", 45: "closing", 50: "charging", 60: "in_doubt", 65: "reversing", 70: "paid",
+		42: "presented_offline", 62: "unconfirmed", 64: "disputed", 72: "reconciled",
 		75: "refunding", 80: "part_refunded", 85: "refunded", 90: "declined", 91: "cancelled", 92: "expired", 93: "reversed",
 	}
 	if len(want) != len(States()) {

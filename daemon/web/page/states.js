@@ -1,12 +1,12 @@
 // What both screens make of a sale's state. The words come with each sale.
 const signs = {
-  good: ['paid', 'part_refunded'],
+  good: ['paid', 'part_refunded', 'reconciled'],
   back: ['refunded', 'refunding', 'giving_back', 'reversed', 'reversing'],
-  doubt: ['in_doubt', 'payer_confirming', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held'],
-  bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'expired', 'expired_unseen'],
+  doubt: ['in_doubt', 'payer_confirming', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held', 'unconfirmed', 'disputed', 'receipt_given_up'],
+  bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'cancelled_offline', 'expired', 'expired_unseen'],
 };
 const under = ['opened', 'projected', 'judged', 'awaiting_confirmation', 'awaiting_approval', 'awaiting_liveness',
-  'ordering', 'presented', 'closing', 'charging', 'in_doubt', 'reversing', 'refunding'];
+  'ordering', 'presented', 'presented_offline', 'closing', 'charging', 'in_doubt', 'reversing', 'refunding'];
 const alone = ['closing', 'reversing', 'refunding'];
 
 export const sign = (s) => Object.keys(signs).find((name) => signs[name].includes(s.says.code)) ?? 'wait';
