@@ -22,7 +22,8 @@ import (
 
 // NewSale asks for a sale.
 type NewSale struct {
-	Flow        sale.Flow      `json:"flow" enum:"merchant,payer" doc:"Who shows the code: the till (merchant) or the customer (payer)"`
+	Flow        sale.Flow      `json:"flow" enum:"merchant,payer,offline" doc:"Who shows the code: the till (merchant) or the customer (payer), or the till by itself for the shop's own account (offline), while the provider cannot be reached"`
+	Scheme      string         `json:"scheme,omitempty" maxLength:"16" example:"pix" doc:"Flow offline: which of the schemes of GET /v1/exposure"`
 	Amount      string         `json:"amount" minLength:"1" maxLength:"24" example:"12.80" doc:"A decimal with at most the currency's own decimals"`
 	Currency    money.Currency `json:"currency" minLength:"3" maxLength:"3" example:"CNY" doc:"ISO 4217 code in capitals"`
 	PayIn       money.Currency `json:"pay_in,omitempty" minLength:"3" maxLength:"3" example:"CNY" doc:"What the customer pays in, where that is not the sale's currency; see pay_in of the status"`
@@ -60,7 +61,7 @@ type NewScan struct {
 // budget: what a cashier sees of a sale is one answer
 type Sale struct {
 	ID          sale.ID    `json:"id"`
-	Flow        sale.Flow  `json:"flow" enum:"merchant,payer"`
+	Flow        sale.Flow  `json:"flow" enum:"merchant,payer,offline"`
 	State       string     `json:"state" doc:"Where the sale stands; see says for what that means"`
 	Amount      Amount     `json:"amount"`
 	Refundable  *Amount    `json:"refundable,omitempty" doc:"What can still be given back"`
@@ -72,6 +73,7 @@ type Sale struct {
 	QR          *QR        `json:"qr,omitempty" doc:"The code to show, while there is one"`
 	Price       *Price     `json:"price,omitempty" doc:"The price in the customer's currency, where that is not the shop's"`
 	Liveness    *Liveness  `json:"liveness,omitempty" doc:"The check to show, while one is open"`
+	Offline     *OwnCode   `json:"offline,omitempty" doc:"Flow offline: the till's own code, and what is known of it"`
 	Can         Can        `json:"can"`
 	History     History    `json:"history"`
 	Begun       time.Time  `json:"begun"`
@@ -100,6 +102,10 @@ type Can struct {
 	Refund bool `json:"refund"`
 	Scan   bool `json:"scan" doc:"It waits for the customer's code"`
 	Retry  bool `json:"retry" doc:"It takes another code of the customer, after one that failed"`
+
+	Attest    bool `json:"attest,omitempty" doc:"Flow offline: somebody can say what the customer's telephone shows"`
+	Dispute   bool `json:"dispute,omitempty" doc:"Flow offline: it can be given up as unpaid"`
+	Reconcile bool `json:"reconcile,omitempty" doc:"Flow offline: it can be said by hand that the money came"`
 
 	Consent bool `json:"consent" doc:"It waits for the customer or a manager to agree; says tells which"`
 }

@@ -11,7 +11,7 @@ func View(s sale.Sale, now sale.Now, p sale.Plan) Sale {
 	v := Sale{
 		ID: s.ID, Flow: s.Flow, State: s.State.String(), Amount: amount(s.Amount), Description: s.Description, Operator: s.Operator,
 		Says: says(&s), Reason: reason(s.Why), Can: can(&s), History: history(&s), Begun: s.BegunWall,
-		Price: price(&s, now), Liveness: liveness(&s, now, p),
+		Price: price(&s, now), Liveness: liveness(&s, now, p), Offline: ownCode(&s, now),
 	}
 	if end, ok := s.Window(now, p); ok {
 		left := max(0, int((end.Sub(now.At)+time.Second-1)/time.Second))
@@ -54,6 +54,10 @@ func can(s *sale.Sale) Can {
 		Refund: (s.State == sale.Paid || s.State == sale.PartRefunded) && s.Refundable(a.OrderNo).Minor > 0,
 		Scan:   (s.State == sale.Opened || s.State == sale.Projected || s.State == sale.Judged) && s.Flow == sale.Payer,
 		Retry:  s.Retryable(),
+
+		Attest:    s.State == sale.PresentedOffline,
+		Dispute:   s.State == sale.PresentedOffline || s.State == sale.Unconfirmed,
+		Reconcile: s.Exposed() || s.State == sale.Cancelled && s.Own != nil && s.Own.Shown > 0,
 
 		Consent: s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval,
 	}

@@ -200,6 +200,15 @@ func TestViewOffersWhatTheRulesAccept(t *testing.T) {
 		if offered := v.Can.Scan || v.Can.Retry; offered != charge && !(s.State == sale.Opened && s.Cancel) {
 			t.Errorf("%s of %s, cancel %v: a code is offered: %v, and taken: %v", s.State, s.Flow, s.Cancel, offered, charge)
 		}
+		for what, offered := range map[string]bool{"attest": v.Can.Attest, "dispute": v.Can.Dispute, "reconcile": v.Can.Reconcile} {
+			taken := accepts(map[string]sale.Event{
+				"attest": {Kind: sale.Attested, By: "Li"}, "dispute": {Kind: sale.DisputeRaised, Why: &sale.Reason{Code: "x"}},
+				"reconcile": {Kind: sale.ReceiptFound, Receipt: &sale.Receipt{ID: "R9", Digest: "0", How: sale.ByHand, By: "Li", Amount: s.Amount}},
+			}[what])
+			if offered != taken {
+				t.Errorf("%s: %s is offered: %v, and taken: %v", s.State, what, offered, taken)
+			}
+		}
 		if v.Can.Cancel && !accepts(sale.Event{Kind: sale.CancelRequested}) {
 			t.Errorf("%s offers to cancel", s.State)
 		}
