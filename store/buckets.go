@@ -18,6 +18,7 @@ import (
 //	      "clock"    -> the till's own time at the last commit
 //	      "kept/..."  -> what a part of the till remembers for itself
 //	      "device"   -> the machine that the file belongs to, and those before it
+//	      "restored" -> the times that it was put back from a backup
 //
 //	path: sale
 //	maps: sale ID -> the sale in JSON

@@ -37,6 +37,9 @@ const ReconciliationMismatch CaseKind = "reconciliation_mismatch"
 // subject is the day: how many follow is for the watch of refusals to say.
 const PolicyRefusal CaseKind = "policy_refusal"
 
+// StoreRestored is a file that was put back from a backup. Its subject is the moment.
+const StoreRestored CaseKind = "store_restored"
+
 // CaseStep is what the owner is asked to do about a case.
 type CaseStep string
 
@@ -45,6 +48,9 @@ const ComparePayment CaseStep = "compare_payment"
 
 // AskService: ask the payment service which of its rules it was.
 const AskService CaseStep = "ask_service"
+
+// CompareBills: look in the provider's bills for sales that the backup does not have.
+const CompareBills CaseStep = "compare_bills"
 
 // Case is something that a person has to look at.
 type Case struct {

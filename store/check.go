@@ -48,6 +48,7 @@ type Report struct {
 	DayKeys     [][]byte // that signed them, the oldest first
 	DrawerLines int
 	Head        string
+	Restores    []RestoreRecord // the times that the file was put back from a backup
 	Violations  []Violation
 }
 
@@ -123,6 +124,11 @@ func (c *checker) all() error {
 		return nil
 	}
 	origin := c.identity()
+	put, err := loadRestores(c.tx)
+	if err != nil {
+		c.r.bad("meta/restored", err.Error())
+	}
+	c.r.Restores = put
 	n := ledger.Verify(c.tx, origin, c.r.bad, func(seq uint64, line ledger.Line) {
 		c.lines[line.Sale] = append(c.lines[line.Sale], seq)
 		c.last = line.Event.At
@@ -207,8 +213,8 @@ func (c *checker) begun() error {
 		}
 		return nil
 	})
-	if n != c.r.Sales || b.Sequence() != uint64(n) {
-		c.r.bad("begun", fmt.Sprintf("I4: %d numbers were given out, the index has %d sales, the file %d", b.Sequence(), n, c.r.Sales))
+	if n != c.r.Sales || b.Sequence() != uint64(n)+restores(c.r.Restores).skipped() {
+		c.r.bad("begun", fmt.Sprintf("I4: %d numbers were given out, %d left out, the index has %d sales, the file %d", b.Sequence(), restores(c.r.Restores).skipped(), n, c.r.Sales))
 	}
 	return err
 }

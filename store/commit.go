@@ -67,21 +67,36 @@ func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 		if err != nil {
 			return nil, err
 		}
+		told := before
+		var tell sale.Event
+		if db.restores.behind(before) { // what the lost part did with it is asked for first
+			tell, _ = db.restoredEvent(before, ev.By)
+			if told, err = before.Apply(tell); err != nil {
+				return nil, err
+			}
+		}
 		now := db.clock.stamp()
 		ev.At, ev.Wall = now.At, db.clock.wall()
 		if ev.Kind.Attempts() && ev.Request != nil && ev.Request.Session != "" {
 			ev.Key = sale.MintKey(db.opts.Secret, ev.Request.Session, now.At)
 		}
-		if s, err = before.Apply(ev); err != nil {
+		if s, err = told.Apply(ev); err != nil {
 			return nil, err
 		}
-		if before.Ephemeral(ev) {
+		if told.Ephemeral(ev) {
 			return nil, nil
 		}
-		if err := unspent(tx, before, ev); err != nil {
+		if err := unspent(tx, told, ev); err != nil {
 			return nil, err
 		}
-		return func() error { return db.put(tx, before, s, ev, now, once) }, nil
+		return func() error {
+			if tell.Kind != "" {
+				if err := db.put(tx, before, told, tell, now, sale.Once{}); err != nil {
+					return err
+				}
+			}
+			return db.put(tx, told, s, ev, now, once)
+		}, nil
 	}
 	if err := db.write(ctx, &request{op: string(ev.Kind), plan: plan}); err != nil {
 		return sale.Sale{}, err

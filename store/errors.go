@@ -50,6 +50,12 @@ var (
 	ErrForeign      = &Error{Code: "store_foreign", Message: "the file is not a store of this till", Hint: "check the path; the file was not touched"}
 	ErrCorrupt      = &Error{Code: "store_corrupt", Message: "the file is damaged", Hint: "keep it, restore the latest backup, and compare with the provider; the file was not touched"}
 	ErrOtherDevice  = &Error{Code: "store_other_device", Message: "the file belongs to another till", Hint: "a copied disk must not sell beside its original; if this machine replaces the other one, which is off for good, run `qrposd adopt` once as the user that runs the till"}
+	ErrBackup       = &Error{Code: "backup_unread", Message: "the backup cannot be read", Hint: "check that the file is whole and that the key belongs to one of its recipients; nothing was changed"}
+	ErrRestoreWord  = &Error{Code: "restore_word", Message: "nobody stands for this", Hint: "say who puts the backup back and, to put another store aside for it, why"}
+	ErrRestoreOver  = &Error{Code: "restore_over", Message: "there is a store in the place that must not be lost", Hint: "start the till with it and let it finish; if it is to be put aside all the same, say so with -discard and -why: it is kept under another name"}
+	ErrRestoreTill  = &Error{Code: "restore_till", Message: "the backup is of another till", Hint: "check till.id in the configuration, or take the right backup"}
+	ErrRestoreClock = &Error{Code: "restore_clock", Message: "the clock of this machine is behind the backup", Hint: "set the clock and try again: numbers and keys are made from it"}
+	ErrRestoreMoved = &Error{Code: "restore_moved", Message: "the backup was made on another machine", Hint: "two tills with one store would take back each other's charges; if the other machine is off for good, say so with -moved"}
 	ErrAccess       = &Error{Code: "store_access", Message: "the file cannot be used", Hint: "check that it and its directory belong to the user that runs the till"}
 )
 
@@ -58,6 +64,7 @@ var (
 var statuses = map[string]int{
 	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
 	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500,
+	ErrBackup.Code: 500, ErrRestoreWord.Code: 500, ErrRestoreOver.Code: 500, ErrRestoreTill.Code: 500, ErrRestoreClock.Code: 500, ErrRestoreMoved.Code: 500,
 }
 
 // because is e with what lies behind it.

@@ -268,7 +268,8 @@ func (m *model) compare(r *rapid.T) {
 	if err != nil || len(ids) != len(m.due) {
 		r.Fatalf("%d of %d unfinished, %v", len(ids), len(m.due), err)
 	}
-	if !slices.IsSortedFunc(ids, func(a, b sale.ID) int { return cmp.Compare(m.due[a], m.due[b]) }) {
+	due := func(id sale.ID) sale.Instant { return max(m.due[id], m.db.Now().At) } // a job that is due and stays due is not moved
+	if !slices.IsSortedFunc(ids, func(a, b sale.ID) int { return cmp.Compare(due(a), due(b)) }) {
 		r.Fatal("the unfinished are not in the order of their time")
 	}
 	st := m.db.Stats()

@@ -107,7 +107,7 @@ func (db *DB) Stats() (st Stats) {
 	_ = db.view(func(tx *bbolt.Tx) error { // only fails once closed: then there is nothing to count
 		head, err := ledger.Tip(tx)
 		st = Stats{
-			Commits: db.state.commits.Load(), Sales: tx.Bucket(begunBucket).Sequence(), Entries: head.Seq, Head: head.Link.String(),
+			Commits: db.state.commits.Load(), Sales: tx.Bucket(begunBucket).Sequence() - db.restores.skipped(), Entries: head.Seq, Head: head.Link.String(),
 			Bytes: tx.Size(), Budget: db.budget.max, FreePages: tx.DB().Stats().FreePageN,
 			Accepting: !db.state.doubt.Load() && !db.state.full.Load() && db.budget.admits(tx) && db.ballast.intact(),
 		}

@@ -81,6 +81,8 @@ type DB struct {
 	budget  budget
 	ballast ballast
 
+	restores restores // of this file; never written to while it is open
+
 	requests chan *request
 	closing  chan struct{}
 	stopped  chan struct{}
@@ -153,7 +155,9 @@ func (db *DB) resume(version int) error {
 			return ErrCorrupt.because(err)
 		}
 		db.clock.resume(last)
-		return nil
+		var err error
+		db.restores, err = loadRestores(tx)
+		return err
 	})
 }
 

@@ -62,6 +62,10 @@ var (
 			"A model of the payment service says that this payment is not what was asked for. It changed nothing in the till's books.",
 			"支付服务的对账模型认为该笔付款与请求不符。本机账目未因此作任何更改。",
 		},
+		"store_restored": {
+			"The till was put back from a backup. Sales that were made after the backup are not in it; the provider has their payments.",
+			"本机已从备份恢复。备份之后的交易不在本机记录中，但支付方有其收款记录。",
+		},
 		"policy_refusal": {
 			"A rule of the payment service refused a sale today. Nothing was charged by that; the manager at the till decided how it went on.",
 			"今日有交易被支付服务的规则拒绝，该次未扣款，由店内主管决定后续处理。",
@@ -71,6 +75,10 @@ var (
 		"compare_payment": {
 			"Compare the amount and the order number with the provider's bill and the receipt. If the customer was charged wrongly, give the money back with a refund. Then close the case.",
 			"请将金额和订单号与支付方账单及小票核对。如收款有误，请办理退款，然后关闭此事项。",
+		},
+		"compare_bills": {
+			"Look in the provider's bills, from the day of the backup to today, for payments and refunds that this till does not know. Sales that were open then were asked about; see whether their goods were handed out. Then close the case.",
+			"请查看备份当日至今的支付方账单，找出本机没有记录的收款和退款；当时未结束的交易已向支付方查询，请核实商品是否已交付，然后关闭此事项。",
 		},
 		"ask_service": {
 			"Ask the payment service which rule it was, and whether it is meant for this shop. See in the rejections whether more are refused than before. Then close the case.",
@@ -97,6 +105,9 @@ func (c Case) Worded() Case {
 	c.Says = CaseSays{What: known(caseKinds, c.Kind), Next: known(nextSteps, c.Next), Evidence: []Text{}}
 	if model := c.Evidence["model"]; model != "" {
 		c.Says.Evidence = append(c.Says.Evidence, Text{"Said by the model " + model + ".", "由模型 " + model + " 给出。"})
+	}
+	if made := c.Evidence["made"]; made != "" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"The backup ends at " + made + ".", "备份截止时间：" + made + "。"})
 	}
 	if t, ok := caseCauses[c.Evidence["cause"]]; ok {
 		c.Says.Evidence = append(c.Says.Evidence, t)

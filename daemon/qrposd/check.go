@@ -44,6 +44,9 @@ func check(_ context.Context, c *call) error {
 		fmt.Fprintf(c.out, "%s is in order: %d sales, %d entries up to %.16s, %d postings, %d jobs (%d retired), %d keys, %d payer codes, %d bytes\n",
 			report.Path, report.Sales, report.Entries, report.Head, report.Postings, report.Jobs, report.Retired, report.Once, report.Codes, report.Bytes)
 		audits(c.out, report)
+		for _, r := range report.Restores {
+			fmt.Fprintf(c.out, "put back by %s on %s from a backup of %s with %d entries %s\n", r.By, r.Wall.Format(time.RFC3339), r.Made.Format(time.RFC3339), r.Entries, r.Why)
+		}
 		if report.Cases > 0 {
 			fmt.Fprintf(c.out, "%d cases for the owner, %d of them open\n", report.Cases, report.OpenCases)
 		}

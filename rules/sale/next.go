@@ -155,7 +155,7 @@ func (s Sale) Conclusion(step Step) Event {
 	case step.Traced:
 		ev.Kind = Traced
 		if s.State.Before() {
-			ev.Why = &Reason{Code: "restored", Message: "it was not paid before the till was restored from a backup"}
+			ev.Why = &Reason{Code: "not_paid_restored", Message: "it was not paid before the till was restored from a backup"}
 		}
 	case a != nil && a.End == EndPaid:
 		return Event{Kind: Reconciled, OrderNo: step.OrderNo, Verdict: Unanswered}
