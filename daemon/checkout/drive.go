@@ -23,6 +23,7 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 		} // else a code that came after the last look is what the next drive is for
 	}()
 	disk := context.WithoutCancel(cut)
+	lost := 0 // races for the sale since it was last written to
 	for {
 		s, err := d.Journal.Sale(w.id)
 		if err != nil {
@@ -43,11 +44,13 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 			if step.Do == sale.Charge {
 				d.settle(w, err)
 			}
-			if refused(err) {
+			if refused(err) && lost < maxLost {
+				lost++
 				continue // somebody was quicker: look at the sale again
 			} else if err != nil {
 				return sale.Step{}, err
 			}
+			lost = 0
 		}
 		ev := s.Heard(step, d.perform(cut, s, step, req))
 		w.watch.Note(step, ev, d.Clock.Now().At)
@@ -64,6 +67,10 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 		}
 	}
 }
+
+// maxLost is how often in a row somebody may be quicker. Who is refused oftener than
+// that wants a step that its sale does not have, and would ask for it without a pause.
+const maxLost = 8
 
 // report is the line of the log that a fact is worth. Money where nobody expects
 // it, and money that did not get back, is worth a warning.

@@ -34,3 +34,38 @@ func TestAppeal(t *testing.T) {
 		}
 	}
 }
+
+// A check of the payer serves one attempt. An order that is refused after one has no
+// other way: it would go out without a check, which the rules refuse for ever.
+func TestNoOtherWayWithoutACheck(t *testing.T) {
+	s := begin(t, Merchant)
+	first := s.NextOrderNo()
+	s = applied(t, s,
+		Event{Kind: OrderIntended}, Event{Kind: OrderRefused, Liveness: check(first)},
+		Event{Kind: LivenessOpened, Liveness: check(first)}, Event{Kind: LivenessPassed}, Event{Kind: OrderIntended},
+	)
+	if !s.Liveness.Spent {
+		t.Fatalf("it is %s with the check %+v", s.State, s.Liveness)
+	}
+	for what, no := range map[string]Event{"reroute": {Kind: OrderRefused, Reroute: true}, "appeal": {Kind: OrderRefused, Appeal: true}} {
+		if got := applied(t, s, no); got.State != Declined || got.Appeal {
+			t.Errorf("%s: it is %s, appeal %v", what, got.State, got.Appeal)
+		}
+	}
+}
+
+// A refused charge that the till began to take back, because nobody confirmed the
+// refusal in time, ends when the provider does not know it: whatever the refusal
+// asked for.
+func TestARefusalThatIsTakenBackEnds(t *testing.T) {
+	s := begin(t, Payer)
+	no := s.NextOrderNo()
+	for what, refusal := range map[string]Event{
+		"challenge": {Kind: ChargeRefused, Liveness: check(no)}, "appeal": {Kind: ChargeRefused, Appeal: true}, "reroute": {Kind: ChargeRefused, Reroute: true},
+	} {
+		got := applied(t, s, Event{Kind: ChargeIntended}, refusal, Event{Kind: Unclear}, Event{Kind: ReverseIntended}, Event{Kind: Concluded})
+		if got.State != Declined || got.Current().End != EndRefused {
+			t.Errorf("%s: it is %s, and its attempt ended as %q", what, got.State, got.Current().End)
+		}
+	}
+}

@@ -16,5 +16,8 @@ func (s *Sale) consent(ev Event) {
 }
 
 // mayAppeal says that a manager can still send a refused attempt another way: once
-// a sale, and not what the cashier has given up.
-func (s *Sale) mayAppeal(ev Event) bool { return ev.Appeal && !s.Rerouted && !s.Cancel }
+// a sale, not what the cashier has given up, and not where a check of the payer was
+// spent on the attempt, because the other way would go out without one.
+func (s *Sale) mayAppeal(ev Event) bool {
+	return ev.Appeal && !s.Rerouted && !s.Cancel && s.Liveness.Good()
+}

@@ -30,7 +30,7 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		if s.Appeal && !s.Cancel {
 			return AwaitingApproval
 		}
-		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel {
+		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel && s.Liveness.Good() {
 			return Judged
 		}
 		return Declined
@@ -45,9 +45,10 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		switch a := s.Current(); {
 		case s.Cancel:
 			return Cancelled
-		case a.Refused && ev.Kind == Concluded && s.challenged():
+		// One that is reversed ends: the cashier was told that it is taken back.
+		case s.State == InDoubt && a.Refused && ev.Kind == Concluded && s.challenged():
 			return AwaitingLiveness
-		case a.Refused && ev.Kind == Concluded && s.Appeal:
+		case s.State == InDoubt && a.Refused && ev.Kind == Concluded && s.Appeal:
 			return AwaitingApproval
 		case s.Flow == Payer && (a.Failed || a.Refused || ev.Kind == Concluded):
 			return Declined
