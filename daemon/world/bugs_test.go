@@ -19,11 +19,12 @@ type bug struct {
 	journal func(*world, checkout.Journal) checkout.Journal
 	gateway func(*world, checkout.Gateway) checkout.Gateway
 	adviser func(checkout.Adviser) checkout.Adviser
+	pricer  func(checkout.Pricer) checkout.Pricer
 }
 
 // bugs are the mistakes.
 func bugs() []bug {
-	return []bug{
+	list := []bug{
 		{name: "the intent is written with the outcome", journal: func(_ *world, j checkout.Journal) checkout.Journal {
 			return &lateIntents{Journal: j, waiting: map[sale.ID]sale.Event{}}
 		}},
@@ -69,6 +70,7 @@ func bugs() []bug {
 		{name: "a retried request opens another sale", journal: func(_ *world, j checkout.Journal) checkout.Journal { return twice{j} }},
 		{name: "waits follow the time of day", clock: func(m *machine) store.Clock { return wallClock{m} }},
 	}
+	return append(list, consentBugs()...)
 }
 
 // gate is a gateway with something wrong in how it asks.
@@ -104,7 +106,8 @@ func hears(as func(sale.Step, sale.Sale, *sale.Event)) func(*world, checkout.Gat
 // the query after a restart for a chance to send them again.
 func resend(ctx context.Context, g gate, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
 	if step.Do == sale.Query && s.State == sale.Charging {
-		m := message{Op: "charge", Order: step.OrderNo, Amount: s.Amount.Minor, Name: s.Description}
+		m := word(step, s, sale.PayerCode{})
+		m.Op = "charge"
 		req = sale.NewRequest("POST", "/charge", m.text(), sale.PayerCode{})
 	}
 	return g.Gateway.Do(ctx, step, s, req)

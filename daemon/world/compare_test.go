@@ -60,13 +60,13 @@ func (w *world) compare() {
 			w.violate("I3: the provider has an order of %s that is on no record", o.name)
 		}
 		if o.paid {
-			w.sum.paid++
+			w.sum.n[paidOrders]++
 		}
 		if o.undone {
-			w.sum.undone++
+			w.sum.n[takenBack]++
 		}
 	}
-	w.sum.sales, w.sum.print = len(found), print.Sum64()
+	w.sum.n[sales], w.sum.print = len(found), print.Sum64()
 }
 
 func firstOf(errs ...error) error {
@@ -87,7 +87,8 @@ func (w *world) compareSale(s *sale.Sale, known map[string]bool) {
 			w.violate("I4: %s has an order number of another sale", name)
 		}
 		known[a.OrderNo] = true
-		w.sum.attempts++
+		w.sum.n[attempts]++
+		w.compareVerdict(s, a)
 		holds, books := int64(0), int64(0)
 		if w.p.holds(a.OrderNo) {
 			o := w.p.orders[a.OrderNo]
@@ -106,12 +107,21 @@ func (w *world) compareSale(s *sale.Sale, known map[string]bool) {
 		}
 		truth += holds
 	}
+	if s.Price != nil {
+		w.sum.n[foreign]++
+	}
+	if s.Liveness != nil && s.Liveness.Passed > 0 {
+		w.sum.n[checks]++
+	}
+	if s.Rerouted {
+		w.sum.n[rerouted]++
+	}
 	held, promised := int64(0), 0 // what people finish by hand
 	for i := range s.Refunds {
 		r := &s.Refunds[i]
-		w.sum.refunds++
+		w.sum.n[refunds]++
 		if r.Auto {
-			w.sum.late++
+			w.sum.n[lateRefunds]++
 		} else {
 			promised++
 		}
@@ -133,6 +143,17 @@ func (w *world) compareSale(s *sale.Sale, known map[string]bool) {
 	}
 	if s.State.Live() {
 		w.violate("%s is still %s", name, s.State)
+	}
+}
+
+// compareVerdict holds what is on record of the provider's model against its word.
+func (w *world) compareVerdict(s *sale.Sale, a *sale.Attempt) {
+	o := w.p.orders[a.OrderNo]
+	if a.End != sale.EndPaid || a.Key == "" || o == nil {
+		return
+	}
+	if a.Verdict == sale.Unread || a.Verdict != sale.Unanswered && a.Verdict != o.model.verdict {
+		w.violate("%s: the verdict on record is %q, the model's is %q", nickname(s.Description, a.OrderNo), a.Verdict, o.model.verdict)
 	}
 }
 

@@ -10,6 +10,11 @@
 // seed and the name of what it is about, and not from one sequence, so that
 // it does not depend on which goroutine comes first.
 //
+// What leaves a till is held against what was said at its counter: the price that was
+// projected and agreed to while it held, the manager's word, the check that was passed
+// once and for one attempt, the other way that was offered. These notes are the
+// world's own; nothing in them was told by a till.
+//
 // The provider is on the level of calls: it reads the bytes that the till fixed and
 // answers a code, and the adapter beside it turns codes into facts. Rejected: the
 // real client over an in-memory transport, because signing costs 3 ms on

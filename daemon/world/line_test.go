@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"qrposd/rules/sale"
@@ -16,11 +17,12 @@ type line struct{ *life }
 const patience = 8 * time.Second
 
 func (l line) Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale.Request, error) {
-	m := message{Op: string(step.Do), Order: step.OrderNo, Refund: step.RefundNo, Amount: s.Amount.Minor, Code: code.Reveal(), Name: s.Description}
-	if r := s.Refund(step.RefundNo); r != nil {
-		m.Amount = r.Amount.Minor
+	m := word(step, s, code)
+	req := sale.NewRequest("POST", "/"+m.Op, m.text(), code)
+	if (step.Do == sale.Order || step.Do == sale.Charge) && l.t.w.roll("keyed", s.Description).IntN(5) == 0 {
+		req.Session = fmt.Sprintf("%064x", len(s.Description))
 	}
-	return sale.NewRequest("POST", "/"+m.Op, m.text(), code), nil
+	return req, nil
 }
 
 // fault is what the network does to one call.
@@ -70,6 +72,9 @@ func (l line) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Requ
 		w.locked(func() { w.violate("%s of %s is no request: %v", step.Do, s.Description, err) })
 		return ev
 	}
+	if a := s.Attempt(step.OrderNo); a != nil {
+		m.Key = a.Key
+	}
 	name := nickname(s.Description, step.OrderNo) + " " + step.RefundNo[min(len(step.OrderNo), len(step.RefundNo)):] + string(step.Do)
 	if l.dead.Load() {
 		return ev
@@ -81,10 +86,10 @@ func (l line) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Requ
 	n := w.again("call " + name)
 	f := l.fault(name, n)
 	w.locked(func() {
-		if w.sum.calls++; f.lost || f.deaf || f.down || f.again > 0 || f.there+f.back > time.Second {
-			w.sum.faults++
+		if w.sum.n[calls]++; f.lost || f.deaf || f.down || f.again > 0 || f.there+f.back > time.Second {
+			w.sum.n[faults]++
 		}
-		m.send = w.sum.calls
+		m.send = w.sum.n[calls]
 	})
 	if w.runaway() {
 		<-ctx.Done()
@@ -95,6 +100,10 @@ func (l line) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Requ
 		if ev.Kind = sale.Unclear; step.Do == sale.Charge {
 			ev.Kind = sale.NotSent
 		}
+		return ev
+	}
+	if cut := s.Liveness; step.Do == sale.Verify && cut != nil && cut.Opened > 0 && cut.Opened < l.db.Now().Since {
+		ev.Kind, ev.Why = sale.LivenessFailed, &sale.Reason{Code: "liveness_cut", Message: "how old its answer is nobody knows after a boot"}
 		return ev
 	}
 	heard := l.send(m, f)
@@ -120,8 +129,10 @@ func (l line) send(m message, f fault) <-chan reply {
 	w := l.t.w
 	heard := make(chan reply, 2)
 	w.locked(func() {
-		if _, ok := w.p.sent[m.Order]; !ok && (m.Op == "order" || m.Op == "charge") {
-			w.p.sent[m.Order] = time.Now()
+		if m.Op == "order" || m.Op == "charge" {
+			if w.permit(m); w.p.sent[m.Order].IsZero() {
+				w.p.sent[m.Order] = time.Now()
+			}
 		}
 		if _, ok := w.p.sent[m.Refund]; !ok && m.Op == "refund" {
 			if gap := time.Since(w.p.sent["refund of "+m.Order]); gap < time.Minute {
@@ -156,50 +167,13 @@ func (l line) send(m message, f fault) <-chan reply {
 func (w *world) runaway() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.sum.calls < 2000*len(w.names) {
+	if w.sum.n[calls] < 2000*len(w.names) {
 		return false
 	}
-	if w.sum.calls == 2000*len(w.names) {
-		w.violate("%d calls for %d sales", w.sum.calls, len(w.names))
+	if w.sum.n[calls] == 2000*len(w.names) {
+		w.violate("%d calls for %d sales", w.sum.n[calls], len(w.names))
 	}
 	return true
-}
-
-// translate makes a fact of an answer.
-func translate(ev sale.Event, step sale.Step, s sale.Sale, r reply) sale.Event {
-	refund := step.Do == sale.SendRefund || step.Do == sale.QueryRefund
-	switch r.code {
-	case "SUCCESS":
-		ev.Kind, ev.TransactionID, ev.Amount = sale.Received, "42"+step.OrderNo, s.Amount
-		ev.Amount.Minor = r.amount
-		if refund {
-			ev = sale.Event{Kind: sale.RefundDone, OrderNo: ev.OrderNo, RefundNo: ev.RefundNo}
-		}
-	case "ORDERED":
-		ev.Kind, ev.CodeURL, ev.Lasts = sale.Ordered, r.url, 2*time.Minute
-	case "NOTPAY":
-		ev.Kind = sale.Waiting
-	case "CLOSED":
-		ev.Kind = sale.Closed
-	case "REVOKED":
-		ev.Kind = sale.TakenBack
-	case "PAYERROR":
-		ev.Kind = sale.PayFailed
-	case "ORDER_NOT_EXIST":
-		ev.Kind = sale.Missing
-	case "REVERSE_EXPIRE":
-		ev.Kind = sale.Irreversible
-	case "PROCESSING":
-		ev.Kind = sale.RefundPending
-	case "ABNORMAL":
-		ev.Kind, ev.Held = sale.RefundFailed, true
-	case "REFUSED":
-		if ev.Kind = sale.ChargeRefused; step.Do == sale.Order {
-			ev.Kind = sale.OrderRefused
-		}
-		ev.Why = &sale.Reason{Code: "refused", Message: "the provider refused"}
-	}
-	return ev
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"qrposd/daemon/checkout"
@@ -24,14 +25,23 @@ func (j judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 	switch n := r.IntN(100); {
 	case n < 5:
 		word.Refused = true
-		w.locked(func() { w.refused[s.Description] = true })
 	case n < 10:
 		word.Needs = []sale.Need{sale.NeedApprove}
 	case n < 13:
 		word.Needs = []sale.Need{sale.NeedConfirm, sale.NeedApprove}
 	case n < 16:
 		takes = between(r, time.Second, 20*time.Second)
+	case n < 20:
+		word.Needs = []sale.Need{sale.NeedVerify}
+	case n < 21:
+		word.Needs = []sale.Need{sale.NeedConfirm, sale.NeedApprove, sale.NeedVerify}
 	}
+	w.locked(func() {
+		t := w.terms(s.Description)
+		t.refused = word.Refused
+		t.confirm, t.approve = slices.Contains(word.Needs, sale.NeedConfirm), slices.Contains(word.Needs, sale.NeedApprove)
+		t.verify = t.verify || slices.Contains(word.Needs, sale.NeedVerify)
+	})
 	pause(ctx, takes)
 	return sale.Event{Kind: sale.Assessed, Judgement: word}
 }
@@ -103,6 +113,13 @@ func (c *cashier) sell() {
 		Flow: []sale.Flow{sale.Payer, sale.Payer, sale.Merchant}[c.r.IntN(3)], Operator: "c1", Description: c.name,
 		Amount: money.Money{Minor: 1 + c.r.Int64N(50000), Currency: "CNY"},
 	}
+	if c.r.IntN(6) == 0 {
+		n.PayIn = []money.Currency{"HKD", "JPY"}[c.r.IntN(2)]
+	}
+	c.t.w.locked(func() {
+		t := c.t.w.terms(c.name)
+		t.asked, t.payIn = n.Amount, n.PayIn
+	})
 	err := c.ask(func(ctx context.Context, d *checkout.Desk) error {
 		s, _, err := d.Open(ctx, n, sale.Once{Key: "open " + c.name, Print: c.name})
 		c.id = s.ID
@@ -139,15 +156,32 @@ func (c *cashier) sell() {
 				return err
 			}) // too late is an answer, too
 		case s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval:
-			_ = c.ask(func(ctx context.Context, d *checkout.Desk) error {
-				_, err := d.Consent(ctx, c.id, "manager")
-				return err
-			}) // a lost answer is repeated, and refused then
+			c.consent(s)
+		case s.State == sale.AwaitingLiveness: // the payer holds the telephone
 		case s.Flow == sale.Payer && (s.State.Before() || s.Retryable()) && codes < 3:
 			codes++
 			c.scan(codes)
 		}
 	}
+}
+
+// consent is the payer's word at the counter, or the manager's. A lost answer is
+// repeated, and refused then.
+func (c *cashier) consent(s sale.Sale) {
+	c.t.w.locked(func() {
+		switch t := c.t.w.terms(c.name); {
+		case s.State == sale.AwaitingConfirmation:
+			t.agreed = true
+		case s.Appeal:
+			t.sentOn = true
+		default:
+			t.approved = true
+		}
+	})
+	_ = c.ask(func(ctx context.Context, d *checkout.Desk) error {
+		_, err := d.Consent(ctx, c.id, "manager")
+		return err
+	})
 }
 
 // scan holds a fresh code of the payer's to the scanner, once: a till that went dark
@@ -161,17 +195,25 @@ func (c *cashier) scan(n int) {
 	}
 }
 
-// refund gives some of the money back, sometimes in parts.
+// refund gives some of the money back, sometimes in parts and sometimes in many: the
+// till takes them faster than the provider does, with a network or without.
 func (c *cashier) refund(s sale.Sale) {
 	if c.r.IntN(7) > 0 {
 		return
 	}
-	left := s.Amount.Minor
-	for i := range 1 + c.r.IntN(2) {
-		time.Sleep(between(c.r, time.Second, 30*time.Second))
-		m := money.Money{Minor: left, Currency: "CNY"}
-		if c.r.IntN(2) == 0 {
+	left, parts, pause := s.Amount.Minor, 1+c.r.IntN(2), 30*time.Second
+	many := c.r.IntN(10) == 0
+	if many {
+		parts, pause = 10, 2*time.Second
+	}
+	for i := range parts {
+		time.Sleep(between(c.r, time.Second, pause))
+		m := money.Money{Minor: left, Currency: s.Amount.Currency}
+		if c.r.IntN(2) == 0 || many {
 			m.Minor = 1 + c.r.Int64N(left)
+		}
+		if many {
+			m.Minor = min(m.Minor, left/4+1)
 		}
 		once := sale.Once{Key: fmt.Sprint("refund ", c.name, i), Print: m.String()}
 		err := c.ask(func(ctx context.Context, d *checkout.Desk) error {

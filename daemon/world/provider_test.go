@@ -1,21 +1,28 @@
 package world
 
 import (
+	"math/rand/v2"
 	"strings"
 	"time"
+
+	"qrposd/rules/sale"
 )
 
 // reply is what the provider says.
 type reply struct {
-	code   string
-	amount int64
-	url    string
+	code     string
+	amount   int64
+	currency string
+	url      string
+	verdict  sale.Verdict // of its model, once that has looked
 }
 
 // order is the truth about one order.
 type order struct {
 	name       string
 	amount     int64
+	currency   string
+	model      opinion
 	native     bool
 	body       string
 	send       int
@@ -28,6 +35,12 @@ type order struct {
 	final      bool // cannot be reversed once it is paid
 	refunded   int64
 	lastRefund time.Time
+}
+
+// opinion is what the provider's model makes of an order, and when that is known.
+type opinion struct {
+	verdict sale.Verdict
+	at      time.Time
 }
 
 // refund is the truth about one refund.
@@ -44,6 +57,9 @@ type provider struct {
 	refunds map[string]*refund
 	codes   map[string]string    // payers' codes, and the order that spent each
 	sent    map[string]time.Time // when a charge or an order first left a till
+	faces   map[string]*face     // checks, by number
+	keys    map[string]string    // the order of each idempotency key
+	key     map[string]string    // the idempotency key of each order
 }
 
 func (p *provider) holds(no string) bool {
@@ -67,6 +83,8 @@ func (p *provider) take(m message) reply {
 			return reply{code: "ORDER_NOT_EXIST"}
 		}
 		return o.state()
+	case "open", "verify":
+		return p.check(m)
 	case "close":
 		switch {
 		case o == nil:
@@ -95,7 +113,11 @@ func (o *order) state() reply {
 	case o.undone || o.closed && !o.native:
 		return reply{code: "REVOKED"}
 	case o.paid:
-		return reply{code: "SUCCESS", amount: o.amount}
+		r := reply{code: "SUCCESS", amount: o.amount, currency: o.currency}
+		if o.model.verdict != "" && time.Now().After(o.model.at) {
+			r.verdict = o.model.verdict
+		}
+		return r
 	case o.closed:
 		return reply{code: "CLOSED"}
 	case o.failed:
@@ -105,17 +127,22 @@ func (o *order) state() reply {
 }
 
 func (p *provider) create(m message, o *order, native bool) reply {
-	if p.w.refused[m.Name] {
-		p.w.violate("%s reached the provider against the judge", m.Name)
-	}
 	if o == nil {
 		r := p.w.roll("order", nickname(m.Name, m.Order))
-		o = &order{name: m.Name, amount: m.Amount, native: native, body: m.body, send: m.send, came: time.Now(), known: time.Now(), final: r.IntN(30) == 0}
+		o = &order{
+			name: m.Name, amount: m.Amount, currency: m.Currency, native: native, body: m.body, send: m.send, came: time.Now(), known: time.Now(), final: r.IntN(30) == 0,
+		}
+		if m.Key != "" {
+			o.judge(r)
+		}
 		if lag := r.IntN(20); lag < 3 {
 			o.known = o.known.Add([]time.Duration{2 * time.Second, 20 * time.Second, 4 * time.Minute}[lag])
 		}
-		if native && r.IntN(40) == 0 {
-			return reply{code: "REFUSED"}
+		if native && r.IntN(20) == 0 {
+			return p.refusal(m)
+		}
+		if no, wanted := p.challenge(m); native && wanted {
+			return no
 		}
 		p.orders[m.Order] = o
 	}
@@ -140,18 +167,26 @@ func (p *provider) charge(m message, o *order) reply {
 	if by := p.codes[m.Code]; by != "" && by != m.Order || !p.w.codes[m.Code] {
 		return reply{code: "REFUSED"}
 	}
+	if no, wanted := p.challenge(m); wanted {
+		return no
+	}
 	r := p.w.roll("charge", name)
 	kind := r.IntN(100)
-	if kind < 8 { // the payer's account will not do
-		if kind == 0 { // and yet it did, later
-			p.w.after(between(r, time.Second, time.Minute), func() {
-				if p.orders[m.Order] == nil {
-					p.create(m, nil, false)
-					p.orders[m.Order].paid = true
-				}
-			})
+	if kind < 10 { // the payer's account will not do
+		pay := func() {
+			if p.orders[m.Order] == nil {
+				p.create(m, nil, false)
+				p.orders[m.Order].paid = true
+			}
 		}
-		return reply{code: "REFUSED"}
+		switch kind {
+		case 0: // and yet it did, later
+			p.w.after(between(r, time.Second, time.Minute), pay)
+		case 1: // and yet it did
+			pay()
+			return reply{code: "REFUSED"}
+		}
+		return p.refusal(m)
 	}
 	p.codes[m.Code] = m.Order
 	p.create(m, nil, false)
@@ -169,6 +204,20 @@ func (p *provider) charge(m message, o *order) reply {
 		return reply{code: "SYSTEM_ERROR"}
 	}
 	return o.state()
+}
+
+// judge is the provider's model looking at an order that carries a key, hours later at
+// times and not at all at others.
+func (o *order) judge(r *rand.Rand) {
+	o.model = opinion{sale.Consistent, o.came.Add(between(r, 0, 10*time.Minute))}
+	switch r.IntN(10) {
+	case 0:
+		o.model.verdict = sale.Mismatch
+	case 1:
+		o.model.at = o.came.Add(between(r, time.Hour, 10*time.Hour))
+	case 2:
+		o.model.verdict = sale.Unread
+	}
 }
 
 // pay is the payer's doing.
@@ -207,6 +256,9 @@ func (p *provider) refund(m message, o *order) reply {
 		return reply{code: "SYSTEM_ERROR"}
 	}
 	name := nickname(m.Name, m.Order)
+	if m.Currency != o.currency {
+		p.w.violate("a refund of order %s of %s is in %s", name, o.currency, m.Currency)
+	}
 	if o.refunded+m.Amount > o.amount {
 		p.w.violate("I6: %d is refunded of order %s of %d", o.refunded+m.Amount, name, o.amount)
 		return reply{code: "SYSTEM_ERROR"}

@@ -27,7 +27,7 @@ func number(t *testing.T, name string, otherwise int) int {
 // Whatever the network, the power, the clocks, the judge and the people do: the books
 // are the provider's truth in the end, and nobody was told anything else on the way.
 func TestWorld(t *testing.T) {
-	first, seeds, sales := number(t, "QRPOSD_SIM_SEED", 1), number(t, "QRPOSD_SIM_SEEDS", 500), number(t, "QRPOSD_SIM_SALES", 200)
+	first, seeds, customers := number(t, "QRPOSD_SIM_SEED", 1), number(t, "QRPOSD_SIM_SEEDS", 500), number(t, "QRPOSD_SIM_SALES", 200)
 	if os.Getenv("QRPOSD_SIM_SEED") != "" && os.Getenv("QRPOSD_SIM_SEEDS") == "" {
 		seeds = 1
 	}
@@ -41,12 +41,12 @@ func TestWorld(t *testing.T) {
 				t.Parallel()
 				for i := n; i < seeds; i += workers {
 					seed := uint64(first + i)
-					sum, wrong := simulate(t, seed, sales, bug{})
+					sum, wrong := simulate(t, seed, customers, bug{})
 					for _, v := range wrong {
 						t.Errorf("seed %d: %s", seed, v)
 					}
 					if len(wrong) > 0 {
-						t.Logf("again: make sim SEED=%d SALES=%d", seed, sales)
+						t.Logf("again: make sim SEED=%d SALES=%d", seed, customers)
 					}
 					mu.Lock()
 					total.add(sum)
@@ -55,15 +55,15 @@ func TestWorld(t *testing.T) {
 			})
 		}
 	})
-	if total.sales < seeds*sales {
-		t.Errorf("%d sales in %d seeds of %d", total.sales, seeds, sales)
+	if total.n[sales] < seeds*customers {
+		t.Errorf("%d sales in %d seeds of %d", total.n[sales], seeds, customers)
 	}
 	t.Logf("seeds %d to %d, in %s: %s", first, first+seeds-1, time.Since(began).Round(time.Second), total)
 }
 
 // Every planted bug is noticed, and the table says by which seed and by what.
 func TestPlantedBugsAreNoticed(t *testing.T) {
-	const seeds, sales = 40, 60
+	const seeds, customers = 40, 60
 	list := bugs()
 	rows := make([]string, len(list))
 	t.Run("bugs", func(t *testing.T) {
@@ -71,12 +71,12 @@ func TestPlantedBugsAreNoticed(t *testing.T) {
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
 				for seed := uint64(1); seed <= seeds; seed++ {
-					if _, wrong := simulate(t, seed, sales, b); len(wrong) > 0 {
+					if _, wrong := simulate(t, seed, customers, b); len(wrong) > 0 {
 						rows[i] = fmt.Sprintf("%-62s seed %2d  %s", b.name, seed, wrong[0])
 						return
 					}
 				}
-				t.Errorf("nobody notices it in %d seeds of %d sales", seeds, sales)
+				t.Errorf("nobody notices it in %d seeds of %d sales", seeds, customers)
 			})
 		}
 	})

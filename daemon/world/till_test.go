@@ -104,9 +104,9 @@ func (t *till) rest(n int) {
 	}
 	time.Sleep(between(r, 100*time.Millisecond, long))
 	t.w.locked(func() {
-		t.w.sum.crashes++
+		t.w.sum.n[cuts]++
 		if reboot {
-			t.w.sum.boots++
+			t.w.sum.n[boots]++
 		}
 	})
 	if !reboot {
@@ -144,6 +144,7 @@ func (t *till) open() (*life, error) {
 	var journal checkout.Journal = book{l}
 	var gateway checkout.Gateway = line{l}
 	var adviser checkout.Adviser = judge{l}
+	var prices checkout.Pricer = pricer{l}
 	if b := t.w.bug.journal; b != nil {
 		journal = b(t.w, journal)
 	}
@@ -153,7 +154,10 @@ func (t *till) open() (*life, error) {
 	if b := t.w.bug.adviser; b != nil {
 		adviser = b(adviser)
 	}
-	l.desk = checkout.New(checkout.Options{Gateway: gateway, Journal: journal, Clock: l.db, Adviser: adviser, Plan: plan, Wallet: "wechat"})
+	if b := t.w.bug.pricer; b != nil {
+		prices = b(prices)
+	}
+	l.desk = checkout.New(checkout.Options{Gateway: gateway, Journal: journal, Clock: l.db, Adviser: adviser, Pricer: prices, Plan: plan, Wallet: "wechat"})
 	return l, nil
 }
 
@@ -250,14 +254,14 @@ func (t *till) meddle() {
 		case <-t.quit:
 			return
 		}
-		steps := []time.Duration{time.Second, 40 * time.Minute, 24 * time.Hour, 20 * 365 * 24 * time.Hour}
-		step := steps[r.IntN(len(steps))]
+		sizes := []time.Duration{time.Second, 40 * time.Minute, 24 * time.Hour, 20 * 365 * 24 * time.Hour}
+		step := sizes[r.IntN(len(sizes))]
 		if r.IntN(2) == 0 {
 			step = -step
 		}
 		t.clock.mu.Lock()
 		t.clock.off += step
 		t.clock.mu.Unlock()
-		t.w.locked(func() { t.w.sum.steps++ })
+		t.w.locked(func() { t.w.sum.n[steps]++ })
 	}
 }

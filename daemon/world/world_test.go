@@ -25,48 +25,13 @@ type world struct {
 	p       provider
 	nth     map[string]int // how often something was asked, by name
 	names   map[sale.ID]string
-	refused map[string]bool // sales that the judge refused
+	by      map[string]*terms // what has to be so before a sale is charged, by its name
 	owed    map[string]sale.ID
 	promise map[sale.ID]int // refunds that were acknowledged
 	codes   map[string]bool // that payers showed
 	calm    bool            // the network has healed, the power stays
 	wrong   []string
 	sum     summary
-}
-
-// summary is what a seed was worth.
-type summary struct {
-	sales, attempts, paid, undone, refunds, late, crashes, boots, steps, calls, faults int
-
-	settled, done time.Duration // from the healing until nothing was in doubt, and until nothing was owed
-	print         uint64        // of what became of each sale
-}
-
-func (s *summary) add(o summary) {
-	for _, p := range []struct {
-		to   *int
-		from int
-	}{
-		{&s.sales, o.sales},
-		{&s.attempts, o.attempts},
-		{&s.paid, o.paid},
-		{&s.undone, o.undone},
-		{&s.refunds, o.refunds},
-		{&s.late, o.late},
-		{&s.crashes, o.crashes},
-		{&s.boots, o.boots},
-		{&s.steps, o.steps},
-		{&s.calls, o.calls},
-		{&s.faults, o.faults},
-	} {
-		*p.to += p.from
-	}
-	s.settled, s.done = max(s.settled, o.settled), max(s.done, o.done)
-}
-
-func (s summary) String() string {
-	return fmt.Sprintf("%d sales, %d attempts, %d paid orders, %d taken back, %d refunds (%d of late money), %d calls with %d faults, %d power cuts with %d boots, %d clock steps; in doubt for %s at most after the network healed, owing for %s",
-		s.sales, s.attempts, s.paid, s.undone, s.refunds, s.late, s.calls, s.faults, s.crashes, s.boots, s.steps, s.settled.Round(time.Second), s.done.Round(time.Second))
 }
 
 // roll is the chance of one thing: the same in every run of a seed.
@@ -112,7 +77,7 @@ func between(r *rand.Rand, lo, hi time.Duration) time.Duration {
 const shm = "/dev/shm"
 
 // simulate runs one seed and says what it was worth and what was wrong.
-func simulate(t *testing.T, seed uint64, sales int, b bug) (sum summary, wrong []string) {
+func simulate(t *testing.T, seed uint64, customers int, b bug) (sum summary, wrong []string) {
 	t.Helper()
 	root := ""
 	if _, err := os.Stat(shm); err == nil {
@@ -125,12 +90,15 @@ func simulate(t *testing.T, seed uint64, sales int, b bug) (sum summary, wrong [
 	defer os.RemoveAll(dir)
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			seed: seed, bug: b, began: time.Now(), nth: map[string]int{}, names: map[sale.ID]string{}, refused: map[string]bool{},
+			seed: seed, bug: b, began: time.Now(), nth: map[string]int{}, names: map[sale.ID]string{}, by: map[string]*terms{},
 			owed: map[string]sale.ID{}, promise: map[sale.ID]int{}, codes: map[string]bool{},
 		}
-		w.p = provider{w: w, orders: map[string]*order{}, refunds: map[string]*refund{}, codes: map[string]string{}, sent: map[string]time.Time{}}
+		w.p = provider{
+			w: w, orders: map[string]*order{}, refunds: map[string]*refund{}, codes: map[string]string{}, sent: map[string]time.Time{},
+			faces: map[string]*face{}, keys: map[string]string{}, key: map[string]string{},
+		}
 		for i, name := range []string{"T1", "T2"} {
-			w.tills = append(w.tills, newTill(w, name, filepath.Join(dir, name+".db"), (sales+i)/2))
+			w.tills = append(w.tills, newTill(w, name, filepath.Join(dir, name+".db"), (customers+i)/2))
 		}
 		w.run()
 		sum, wrong = w.sum, w.wrong
