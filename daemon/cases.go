@@ -85,7 +85,10 @@ func (c cases) view(one store.Case) (api.Case, error) {
 		}
 		v.Amount = &api.Amount{Currency: s.Amount.Currency, Decimal: s.Amount.Decimal(), Minor: s.Amount.Minor}
 	}
-	return v.Worded(), nil
+	if v = v.Worded(); one.Kind == store.BillDifference {
+		v = differs(v)
+	}
+	return v, nil
 }
 
 // part is what people are told: a case is the owner's business until it has waited

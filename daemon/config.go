@@ -43,6 +43,7 @@ type Config struct {
 	Rules   Rules          `toml:"rules"`
 	Models  llm.Models     `toml:"models"`
 	Timing  Timing         `toml:"timing"`
+	Bill    Bill           `toml:"bill"`
 	Log     Log            `toml:"log"`
 }
 
@@ -116,7 +117,8 @@ func Default() Config {
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
 		},
-		Log: Log{Level: "info"},
+		Bill: Bill{Enabled: true, KeepDays: 180},
+		Log:  Log{Level: "info"},
 	}
 }
 
@@ -184,7 +186,7 @@ func ownRate(key []string) bool {
 // resolve turns the file names of the configuration into paths.
 func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
 	names := []*string{
-		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile,
+		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir,
 		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
 	}
 	for i := range c.WeChat.PlatformKeys {
@@ -244,6 +246,7 @@ func (c Config) Validate() error {
 	fault(!(c.Timing.Speed >= 1), "timing.speed is %v; 1, or more for a simulator", c.Timing.Speed)
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
 	fault(!(c.Rules.HedgeRate >= 0.01 && c.Rules.HedgeRate <= 1), "rules.hedge_rate is %v; 0.01 to 1, the share of sales that may ask a second provider", c.Rules.HedgeRate)
+	fault(c.Bill.KeepDays < 1 || c.Bill.KeepDays > 3660, "bill.keep_days is %d; 1 to 3660", c.Bill.KeepDays)
 	fault(c.Rules.InFlight < 1 || c.Rules.InFlight > 1000, "rules.in_flight is %d; 1 to 1000", c.Rules.InFlight)
 	if err := c.Timing.plan().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("timing: %w", err))

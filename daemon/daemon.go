@@ -75,6 +75,7 @@ type Daemon struct {
 	desk     *checkout.Desk
 	scanner  *scanner.Reader
 	web      *web.Server
+	bills    *bills
 	ln       net.Listener
 }
 
@@ -124,9 +125,10 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	}
 	d.vitals.Gateway = gateway
 	d.openDesk()
+	d.bills = newBills(cfg, d.store, d.gateway, func(code, message string) { d.web.Tell(code, message) }, o.Log)
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backup, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backup, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}
@@ -204,6 +206,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		"web":      func() error { return d.web.Serve(d.ln) },
 		"watchdog": func() error { return d.feed(ctx) },
 		"probe":    func() error { d.probe(ctx); return nil },
+		"bills":    func() error { d.bills.run(ctx); return nil },
 		"purge":    func() error { evidence{d.store, d.cfg.AIPay.Liveness}.purge(ctx, d.o.Log); return nil },
 	}
 	if d.scanner != nil {

@@ -81,6 +81,8 @@ var faults = map[string]Text{
 	"sale_in_doubt":       {"It is not certain yet whether the sale is paid. Do not charge again.", "尚不确定是否已付款，请勿重复收款。"},
 	"case_not_found":      {"There is no such case.", "没有这个事项。"},
 	"case_closed":         {"The case is closed already.", "该事项已关闭。"},
+	"bill_differs":        {"The provider's bill of a day differs from the till's books. Nothing was changed; each difference is in the list of cases.", "支付平台的账单与本机账目有差异。账目未作更改，详见事项列表。"},
+	"bill_missing":        {"The provider's bill of a day could not be had. The till goes on trying; tell the owner.", "无法取得支付平台的账单，本机会继续尝试，请告知店主。"},
 	"case_opened":         {"A payment needs the owner's attention. Nothing was changed; it is in the list of cases.", "有一笔付款需要店主查看。账目未作更改，详见事项列表。"},
 	"once_in_flight":      {"The same request is being worked on.", "相同请求正在处理中。"},
 	"once_mismatch":       {"This request was made before with other contents.", "该请求编号已用于其他内容。"},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"time"
 )
 
 //go:embed page
@@ -47,6 +48,13 @@ func (w *WeChat) serveControl(rw http.ResponseWriter, r *http.Request) {
 		w.serveNotices(rw, r)
 	case "POST notices/send":
 		reply(rw, map[string]int{"sent": w.SendNotices(r.Context())}, nil)
+	case "GET bills", "POST bills", "DELETE bills":
+		w.serveBills(rw, r)
+	case "POST clock":
+		serve(rw, r, func(q ClockState) (ClockState, error) {
+			w.SetAhead(time.Duration(q.AheadS) * time.Second)
+			return q, nil
+		})
 	case "GET scenarios":
 		reply(rw, w.Scenarios(), nil)
 	case "POST scenarios":
@@ -79,6 +87,11 @@ func (w *WeChat) serveControl(rw http.ResponseWriter, r *http.Request) {
 		}
 		servePage(rw, r)
 	}
+}
+
+// ClockState is how far the provider's clock is ahead of the machine's.
+type ClockState struct {
+	AheadS int64 `json:"ahead_s"`
 }
 
 // LinkState is the network between the shop and the provider.

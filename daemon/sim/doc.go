@@ -9,7 +9,7 @@
 // # Provider
 //
 // [WeChat] is an http.Handler; its zero value is ready. It serves WeChat Pay API v3 (native, codepay, query by either
-// number, close, reverse, refund, refund query; /v3/certificates answers 404 as for a public-key merchant) and v2
+// number, close, reverse, refund, refund query, trade bills of what it booked; /v3/certificates answers 404 as for a public-key merchant) and v2
 // (micropay, orderquery, reverse, refund, refundquery, closeorder). Requests are verified; 2xx answers are signed with
 // the key the request's Wechatpay-Serial names, other answers carry no signature. Set TimeScale to 100 and the 45 s become
 // 450 ms; the five minutes of clock skew are never scaled. It is the payment AI API too, see below.
@@ -35,6 +35,10 @@
 //	GET    /sim/scenarios               [Scenario], each with on
 //	POST   /sim/scenarios               {name, on} -> as GET
 //	DELETE /sim/scenarios               -> as GET; all are off
+//	GET    /sim/bills                   Bills: {plant: [{out_trade_no, refund_no, total}], drop: [no], amounts: {no: fen}, twice: [no],
+//	                                    columns: turned or plain, wrong_hash: times, cut: times, missing: times, served: {date: files}}
+//	POST   /sim/bills                   Bills -> as GET; DELETE puts all right again
+//	POST   /sim/clock                   {ahead_s}: turns the provider's clock, from the machine's
 //	GET    /sim/notices                 NoticeReport: settings and counts
 //	POST   /sim/notices                 any of the settings -> NoticeReport; the others stay, faults count from zero
 //	DELETE /sim/notices                 -> NoticeReport; settings are put back, the counts and what waits are forgotten
@@ -55,7 +59,7 @@
 // A behaviour is pay, password, password_late, cancel, wrong_password or not_enough. An action is pay, pay_late, cancel or
 // wrong_password; "" only looks. A refusal is {code, message} with a 4xx status: CODE_UNKNOWN 404, CODE_DEAD 410,
 // ORDER_BOUND 409, ORDER_<state> 409, BAD_REQUEST 400, BAD_SETTING 400. Operations are native, codepay, query, close, reverse, refund,
-// query_refund, certificates, ai_payment, ai_projection, ai_liveness and ai_liveness_poll. The fault "none" in a rule switches the amount's own fault off.
+// query_refund, certificates, tradebill, billfile, ai_payment, ai_projection, ai_liveness and ai_liveness_poll. The fault "none" in a rule switches the amount's own fault off.
 //
 // Counts is
 //

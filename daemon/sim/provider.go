@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ const (
 
 var allOps = []string{
 	opNative, opCodepay, opQuery, opClose, opReverse, opRefund, opQueryRefund, opCertificates,
-	opAIPayment, opAIProjection, opAILiveness, opAILivenessPoll,
+	opAIPayment, opAIProjection, opAILiveness, opAILivenessPoll, opTradeBill, opBillFile,
 }
 
 // call is one request to the provider on its way through.
@@ -40,6 +41,7 @@ type call struct {
 	v2       map[string]string // the fields of a v2 request
 	bad      bool              // a v2 request that is not XML
 	rule     Rule              // that was met, if one was
+	query    url.Values
 	aiCall
 }
 
@@ -125,6 +127,10 @@ func (w *WeChat) execute(c *call) outcome {
 		return w.refund(c)
 	case opQueryRefund:
 		return w.queryRefund(c)
+	case opTradeBill:
+		return w.tradeBill(c)
+	case opBillFile:
+		return w.billFile(c)
 	case opAIPayment, opAIProjection, opAILiveness, opAILivenessPoll:
 		return w.executeAI(c)
 	}
@@ -133,7 +139,7 @@ func (w *WeChat) execute(c *call) outcome {
 
 // recognise finds the operation and, leniently, what a rule may match on; the operation itself reads strictly.
 func recognise(r *http.Request, body []byte) *call {
-	c := &call{body: body}
+	c := &call{body: body, query: r.URL.Query()}
 	if op := v2Ops[r.Method+" "+r.URL.Path]; op != "" {
 		c.op = op
 		c.v2, c.bad = readXML(body)
@@ -148,6 +154,10 @@ func recognise(r *http.Request, body []byte) *call {
 	refundNo, isRefund := strings.CutPrefix(r.URL.Path, refunds+"/")
 	post, get := r.Method == http.MethodPost, r.Method == http.MethodGet
 	switch {
+	case get && r.URL.Path == "/v3/bill/tradebill":
+		c.op = opTradeBill
+	case get && r.URL.Path == "/v3/billdownload/file":
+		c.op = opBillFile
 	case get && r.URL.Path == "/v3/certificates":
 		c.op = opCertificates
 	case post && r.URL.Path == refunds:

@@ -21,6 +21,8 @@ type outcome struct {
 	codeURL  string
 	reversed string // order number
 	ai       any    // an answer of the payment AI API
+	bill     any    // where a bill is
+	file     []byte // the bill
 }
 
 func refuse(status int, code string, number int64, message string) outcome {

@@ -59,6 +59,7 @@ type WeChat struct {
 	link  link
 	ai    aiBook
 	post  noticeBook
+	bills billBook
 }
 
 // minted is whether keys were made, once.
@@ -98,10 +99,11 @@ func (w *WeChat) Keys() (*Credentials, error) {
 }
 
 func (w *WeChat) now() time.Time {
-	if w.Now == nil {
-		return time.Now()
+	now := w.Now
+	if now == nil {
+		now = time.Now
 	}
-	return w.Now()
+	return now().Add(time.Duration(w.bills.ahead.Load()))
 }
 
 // scaled turns a limit of the real provider into one of this simulation.

@@ -150,6 +150,10 @@ func (w *WeChat) encode(c *call, out outcome) answer {
 		if out.accepted {
 			status = http.StatusAccepted
 		}
+	case out.bill != nil:
+		v = out.bill
+	case out.file != nil:
+		return answer{status: status, kind: "application/octet-stream", body: out.file}
 	case out.codeURL != "":
 		v = map[string]string{"code_url": out.codeURL}
 	case out.reversed != "":
