@@ -70,14 +70,18 @@ type billRow struct {
 }
 
 // SetAhead turns the provider's clock, as if so much time had passed, or had not.
-func (w *WeChat) SetAhead(d time.Duration) { w.bills.ahead.Store(int64(d)) }
+func (w *WeChat) SetAhead(d time.Duration) {
+	w.lock()
+	defer w.mu.Unlock()
+	w.book.bills.ahead.Store(int64(d))
+}
 
 // SetBills replaces what is wrong with bills.
 func (w *WeChat) SetBills(b Bills) Bills {
 	w.lock()
 	defer w.mu.Unlock()
-	b.Served = w.bills.Served
-	w.bills.Bills = b
+	b.Served = w.book.bills.Served
+	w.book.bills.Bills = b
 	return b
 }
 
@@ -85,7 +89,7 @@ func (w *WeChat) serveBills(rw http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
 		w.lock()
-		b := w.bills.Bills
+		b := w.book.bills.Bills
 		w.mu.Unlock()
 		reply(rw, b, nil)
 	case http.MethodDelete:
@@ -109,34 +113,34 @@ func (w *WeChat) tradeBill(c *call) outcome {
 		return outcome{refusal: badParam("tar_type", tar, "GZIP or nothing")}
 	}
 	rows := w.billRows(day)
-	if w.bills.Missing > 0 || c.now.Before(day.Add(33*time.Hour)) || len(rows) == 0 {
-		w.bills.Missing = max(0, w.bills.Missing-1)
+	if w.book.bills.Missing > 0 || c.now.Before(day.Add(33*time.Hour)) || len(rows) == 0 {
+		w.book.bills.Missing = max(0, w.book.bills.Missing-1)
 		return refuse(http.StatusBadRequest, "NO_STATEMENT_EXIST", 268435461, "账单文件不存在")
 	}
 	plain := w.writeBill(rows)
 	sum := sha1.Sum(plain)
 	digest := hex.EncodeToString(sum[:])
-	if w.bills.WrongHash > 0 {
-		w.bills.WrongHash--
+	if w.book.bills.WrongHash > 0 {
+		w.book.bills.WrongHash--
 		digest = strings.Repeat("0", len(digest))
 	}
 	file := plain
-	if tar == "GZIP" && w.bills.Columns != "plain" {
+	if tar == "GZIP" && w.book.bills.Columns != "plain" {
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
 		_, _ = z.Write(plain) // into memory
 		_ = z.Close()
 		file = b.Bytes()
 	}
-	if w.bills.Cut > 0 {
-		w.bills.Cut--
+	if w.book.bills.Cut > 0 {
+		w.book.bills.Cut--
 		file = file[:len(file)/2]
 	}
 	token := randomText(32)
-	if w.bills.files == nil {
-		w.bills.files = map[string]billFile{}
+	if w.book.bills.files == nil {
+		w.book.bills.files = map[string]billFile{}
 	}
-	w.bills.files[token] = billFile{date, file, c.now.Add(w.scaled(billURLLife))}
+	w.book.bills.files[token] = billFile{date, file, c.now.Add(w.scaled(billURLLife))}
 	return outcome{bill: map[string]string{
 		"hash_type": "SHA1", "hash_value": digest, "download_url": "https://api.mch.weixin.qq.com/v3/billdownload/file?" + url.Values{"token": {token}}.Encode(),
 	}}
@@ -144,14 +148,14 @@ func (w *WeChat) tradeBill(c *call) outcome {
 
 // billFile is the file itself, which nobody signs.
 func (w *WeChat) billFile(c *call) outcome {
-	f, ok := w.bills.files[c.query.Get("token")]
+	f, ok := w.book.bills.files[c.query.Get("token")]
 	if !ok || c.now.After(f.until) {
 		return refuse(http.StatusBadRequest, "INVALID_REQUEST", 268435461, "下载链接已失效")
 	}
-	if w.bills.Served == nil {
-		w.bills.Served = map[string]int{}
+	if w.book.bills.Served == nil {
+		w.book.bills.Served = map[string]int{}
 	}
-	w.bills.Served[f.date]++
+	w.book.bills.Served[f.date]++
 	return outcome{file: f.bytes}
 }
 
@@ -160,16 +164,16 @@ func (w *WeChat) billRows(day time.Time) []billRow {
 	var rows []billRow
 	within := func(t time.Time) bool { return !t.Before(day) && t.Before(day.Add(24*time.Hour)) }
 	add := func(r billRow, no string, fen int64) {
-		if slices.Contains(w.bills.Drop, no) || !within(r.at) {
+		if slices.Contains(w.book.bills.Drop, no) || !within(r.at) {
 			return
 		}
-		if planted, ok := w.bills.Amounts[no]; ok {
+		if planted, ok := w.book.bills.Amounts[no]; ok {
 			fen = planted
 		}
 		r.total = yuan(fen)
 		r.fee = billFee(fen, r.back)
 		rows = append(rows, r)
-		if slices.Contains(w.bills.Twice, no) {
+		if slices.Contains(w.book.bills.Twice, no) {
 			r.id += "0"
 			rows = append(rows, r)
 		}
@@ -187,7 +191,7 @@ func (w *WeChat) billRows(day time.Time) []billRow {
 		}
 		add(row, no, o.terms.total)
 		if o.state == revoked {
-			row.state, row.at, row.back = revoked, o.undone, true
+			row.state, row.at, row.back = revoked, o.pay.undone, true
 			add(row, no, o.terms.total)
 		}
 		for _, r := range o.refunds {
@@ -195,7 +199,7 @@ func (w *WeChat) billRows(day time.Time) []billRow {
 			add(row, r.no, r.amount)
 		}
 	}
-	for i, p := range w.bills.Plant {
+	for i, p := range w.book.bills.Plant {
 		row := billRow{at: day.Add(12 * time.Hour), order: p.OutTradeNo, kind: "NATIVE", state: success, id: fmt.Sprintf("4299%024d", i), currency: cny, name: "planted"}
 		if p.RefundNo != "" {
 			row.refund, row.refundID, row.state, row.back = p.RefundNo, fmt.Sprintf("5099%024d", i), refunded, true
@@ -237,7 +241,7 @@ func (w *WeChat) writeBill(rows []billRow) []byte {
 	}
 	b.WriteString("\ufeff")
 	turn := func(cells []string) []string {
-		if w.bills.Columns == "turned" {
+		if w.book.bills.Columns == "turned" {
 			cells = slices.Clone(cells)
 			slices.Reverse(cells)
 		}

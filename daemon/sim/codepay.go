@@ -172,7 +172,7 @@ func (w *WeChat) reverse(c *call) outcome {
 	if o.state == success {
 		w.tally.reversal(o)
 	}
-	o.state, o.next, o.undone = revoked, nil, c.now
+	o.state, o.next, o.pay.undone = revoked, nil, c.now
 	o.missing, o.unpaid = time.Time{}, time.Time{}
 	return outcome{reversed: o.no}
 }

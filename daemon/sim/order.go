@@ -37,6 +37,8 @@ type payment struct {
 	id    string
 	payer string
 	at    time.Time
+
+	undone time.Time // when it was revoked
 }
 
 // intention is what the payer, or fate, is about to do.
@@ -62,7 +64,6 @@ type order struct {
 	lags     bool
 	missing  time.Time // queries know no order until then
 	unpaid   time.Time // queries know no payment until then
-	undone   time.Time // when it was revoked
 }
 
 // settle brings an order up to now. Nothing here runs on timers: what was due happens when somebody looks, in the

@@ -59,7 +59,6 @@ type WeChat struct {
 	link  link
 	ai    aiBook
 	post  noticeBook
-	bills billBook
 }
 
 // minted is whether keys were made, once.
@@ -77,6 +76,7 @@ type book struct {
 	seq     int
 
 	accounts map[string]Account // by payer, those that were set
+	bills    billBook
 }
 
 // ServeHTTP answers as the provider, and as the world around it under /sim/.
@@ -103,7 +103,7 @@ func (w *WeChat) now() time.Time {
 	if now == nil {
 		now = time.Now
 	}
-	return now().Add(time.Duration(w.bills.ahead.Load()))
+	return now().Add(time.Duration(w.book.bills.ahead.Load()))
 }
 
 // scaled turns a limit of the real provider into one of this simulation.
