@@ -49,6 +49,10 @@ type provider interface {
 	Now() (now time.Time, signed bool)
 	TradeBill(ctx context.Context, date string) (wechat.Bill, error)
 	FetchBill(ctx context.Context, b wechat.Bill, to io.Writer, limit int64) error
+}
+
+// asker asks it about an order or a refund.
+type asker interface {
 	Prepare(step sale.Step, s sale.Sale, code sale.PayerCode) (sale.Request, error)
 	Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event
 }
@@ -67,6 +71,7 @@ type bills struct {
 	speed    float64 // of a simulated provider
 	db       *store.DB
 	at       provider
+	orders   asker
 	log      *slog.Logger
 	tell     func(code, message string)
 	peeked   time.Time   // when the provider was asked for the sake of the time
@@ -75,16 +80,18 @@ type bills struct {
 	blind    bool        // the clock is not known to be right
 }
 
-func newBills(cfg Config, db *store.DB, at provider, tell func(code, message string), log *slog.Logger) *bills {
+func newBills(cfg Config, db *store.DB, at *wechat.Client, tell func(code, message string), log *slog.Logger) *bills {
 	if cfg.Bill.Dir == "" {
 		cfg.Bill.Dir = filepath.Join(filepath.Dir(cfg.Store.Path), "bills")
 	}
 	return &bills{
-		conf: cfg.Bill, till: cfg.Till.ID, merchant: cfg.WeChat.MchID, speed: cfg.Timing.Speed, db: db, at: at, log: log, tell: tell, asked: make(chan string, 1),
+		conf: cfg.Bill, till: cfg.Till.ID, merchant: cfg.WeChat.MchID, speed: cfg.Timing.Speed, db: db, at: at, orders: at, log: log, tell: tell, asked: make(chan string, 1),
 	}
 }
 
-func (b *bills) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / max(1, b.speed)) }
+func (b *bills) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / max(1, b.speed))
+}
 
 // run looks once a minute whether a bill is due.
 func (b *bills) run(ctx context.Context) {

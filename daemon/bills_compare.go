@@ -242,11 +242,11 @@ func (b *bills) ask(ctx context.Context, d *store.BillDay, one bill.Difference) 
 	if one.Kind == bill.Return {
 		step.Do, step.RefundNo = sale.QueryRefund, one.No
 	}
-	req, err := b.at.Prepare(step, s, sale.PayerCode{})
+	req, err := b.orders.Prepare(step, s, sale.PayerCode{})
 	if err != nil {
 		return c, err
 	}
-	ev := b.at.Do(ctx, step, s, req)
+	ev := b.orders.Do(ctx, step, s, req)
 	if ev.Kind == sale.Unclear && d.Tries < billTrouble {
 		return c, &wechat.BillError{Code: "bill_no_answer", Message: "the provider did not say what became of " + one.No, Hint: "the till tries again by itself"}
 	}

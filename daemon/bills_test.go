@@ -59,6 +59,9 @@ func newBillRig(t *testing.T) *billRig {
 	db := storetest.MustOpen(t, func(o *store.Options) { o.Clock = clock })
 	cfg := Default()
 	cfg.Till.ID, cfg.WeChat.MchID, cfg.Bill.Dir = "T1", in.MchID, filepath.Join(t.TempDir(), "bills")
+	if err := r.c.Probe(t.Context()); err != nil { // the first answer sets the clock
+		t.Fatal(err)
+	}
 	r.bills = newBills(cfg, db, r.c, func(string, string) {}, slog.New(slog.DiscardHandler))
 	return r
 }
@@ -163,9 +166,6 @@ func (r *billRig) ledger() string {
 // the books stay as they are.
 func TestBillFindsWhatWasPlanted(t *testing.T) {
 	r := newBillRig(t)
-	if err := r.c.Probe(t.Context()); err != nil { // the first answer sets the clock
-		t.Fatal(err)
-	}
 	var sold []sale.Sale
 	for i := range 8 {
 		sold = append(sold, r.sell(1050+int64(i)*100, true))
@@ -239,9 +239,6 @@ func TestBillFindsWhatWasPlanted(t *testing.T) {
 // one that was signed, or half of it, is refused and fetched again.
 func TestBillIsFetchedUntilItIsWhole(t *testing.T) {
 	r := newBillRig(t)
-	if err := r.c.Probe(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	s := r.sell(1251, true)
 	r.giveBack(s, 251)
 	for _, c := range []struct {
