@@ -92,7 +92,7 @@ func (w *world) compareSale(s *sale.Sale, known map[string]bool) {
 		holds, books := int64(0), int64(0)
 		if w.p.holds(a.OrderNo) {
 			o := w.p.orders[a.OrderNo]
-			holds = o.amount - o.refunded
+			holds = o.amount.Minor - o.refunded
 		}
 		if a.End == sale.EndPaid {
 			books = s.Amount.Minor

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"qrposd/rules/money"
 	"qrposd/rules/sale"
 )
 
@@ -20,8 +21,7 @@ type reply struct {
 // order is the truth about one order.
 type order struct {
 	name       string
-	amount     int64
-	currency   string
+	amount     money.Money
 	model      opinion
 	native     bool
 	body       string
@@ -113,7 +113,7 @@ func (o *order) state() reply {
 	case o.undone || o.closed && !o.native:
 		return reply{code: "REVOKED"}
 	case o.paid:
-		r := reply{code: "SUCCESS", amount: o.amount, currency: o.currency}
+		r := reply{code: "SUCCESS", amount: o.amount.Minor, currency: string(o.amount.Currency)}
 		if o.model.verdict != "" && time.Now().After(o.model.at) {
 			r.verdict = o.model.verdict
 		}
@@ -130,7 +130,7 @@ func (p *provider) create(m message, o *order, native bool) reply {
 	if o == nil {
 		r := p.w.roll("order", nickname(m.Name, m.Order))
 		o = &order{
-			name: m.Name, amount: m.Amount, currency: m.Currency, native: native, body: m.body, send: m.send, came: time.Now(), known: time.Now(), final: r.IntN(30) == 0,
+			name: m.Name, amount: money.Money{Minor: m.Amount, Currency: money.Currency(m.Currency)}, native: native, body: m.body, send: m.send, came: time.Now(), known: time.Now(), final: r.IntN(30) == 0,
 		}
 		if m.Key != "" {
 			o.judge(r)
@@ -256,11 +256,11 @@ func (p *provider) refund(m message, o *order) reply {
 		return reply{code: "SYSTEM_ERROR"}
 	}
 	name := nickname(m.Name, m.Order)
-	if m.Currency != o.currency {
-		p.w.violate("a refund of order %s of %s is in %s", name, o.currency, m.Currency)
+	if m.Currency != string(o.amount.Currency) {
+		p.w.violate("a refund of order %s of %s is in %s", name, o.amount.Currency, m.Currency)
 	}
-	if o.refunded+m.Amount > o.amount {
-		p.w.violate("I6: %d is refunded of order %s of %d", o.refunded+m.Amount, name, o.amount)
+	if o.refunded+m.Amount > o.amount.Minor {
+		p.w.violate("I6: %d is refunded of order %s of %d", o.refunded+m.Amount, name, o.amount.Minor)
 		return reply{code: "SYSTEM_ERROR"}
 	}
 	if time.Since(o.lastRefund) < time.Minute {
