@@ -48,6 +48,12 @@
 //	DELETE /sim/ai                      -> AIReport; every setting is put back, the counts are forgotten
 //	GET    /sim/scanner                 {path, plugged}; 404 NO_SCANNER
 //	POST   /sim/scanner                 {data, suffix} or {unplug} or {replug} -> {path, plugged}
+//	GET    /sim/bank                    BankReport: what really came to the shop's own accounts, and the receipts that lied
+//	GET    /sim/bank/counter            [{text, code}]: the codes on the shop's screens, where somebody looks at them
+//	POST   /sim/bank/read               {text} -> BankCode; a refusal is CODE_UNREADABLE
+//	POST   /sim/bank/pay                {text, amount, forge, times, late_ms, drop_reference} -> what the telephone shows
+//	POST   /sim/bank/transfer           {scheme, account, currency, amount, reference}: money for nobody's code
+//	GET    /sim/bank/statement.csv      id,at,amount,currency,reference,scheme,source of what has come; ?account= of one; .json too
 //	GET    /sim/models                  {mode, providers: [ModelReport]}
 //	POST   /sim/models                  {mode} -> as GET; quick, slow, wrong or off, for all providers
 //	DELETE /sim/models                  -> as GET; counts and scripts are forgotten

@@ -5,21 +5,24 @@ import (
 	"strings"
 )
 
-// World is everything outside the till: the payment provider, the payers' phones, the providers of models, and the
+// World is everything outside the till: the payment provider, the payers' phones, their banks, the providers of models, and the
 // scanner on the counter. The zero value is ready and has no scanner. Its parts do not know each other; the page brings
 // them together, as a person does who holds a phone before a scanner.
 type World struct {
 	WeChat  WeChat
 	Models  Models
+	Bank    Bank
 	Scanner *Scanner // nil: no scanner is attached
 }
 
-// ServeHTTP answers for the scanner under /sim/scanner, for the models under /models/, and lets WeChat answer the rest.
+// ServeHTTP answers for the scanner under /sim/scanner, for the banks under /sim/bank, for the models under /models/, and lets WeChat answer the rest.
 // The shop has one line: cut to the payment provider it is cut to the models too.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case path == "/sim/scanner":
 		w.serveScanner(rw, r)
+	case path == "/sim/bank" || strings.HasPrefix(path, "/sim/bank/"):
+		w.Bank.serve(rw, r)
 	case strings.HasPrefix(path, "/models/"):
 		w.Models.serve(rw, r, w.WeChat.cut())
 	case isModelControl(path):
