@@ -3,6 +3,7 @@ module qrposd
 go 1.26.0
 
 require (
+	filippo.io/age v1.3.2 // encrypts backups to people whose keys the till does not have; +0.13 MB arm64
 	github.com/chromedp/chromedp v0.23.0 // tests only: a real Chromium paints the QR codes and drives the cashier page
 	github.com/creack/pty v1.1.24 // the scanner simulator and the scanner tests: a pseudo-terminal stands in for a serial port
 	github.com/danielgtaylor/huma/v2 v2.37.2 // HTTP API with OpenAPI 3.1 and RFC 9457 problems from Go types; +1.0 MB arm64
@@ -17,10 +18,12 @@ require (
 )
 
 require (
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
 	github.com/chromedp/cdproto v0.159.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // indirect

@@ -44,6 +44,7 @@ var rooms = []room{
 	{"store", []string{"rules", "rules/money", "rules/sale", "rules/day", "store/record", "store/ledger", "store/queue"}},
 	{"store/storetest", []string{"rules/money", "rules/sale", "store"}},
 	{"store/powercut", nil}, // tests only
+	{"store/sealed", nil},
 
 	{"daemon/sim", nil}, // the outsider: an error of ours copied into it would be confirmed by it
 	{"daemon/api", []string{"rules/money", "rules/sale"}},
@@ -76,6 +77,7 @@ var modules = []struct {
 	why  string
 }{
 	{"go.etcd.io/bbolt", []string{"store", "store/ledger", "store/queue"}, "one room opens the file, or nobody knows what is in it"},
+	{"filippo.io/age", []string{"store/sealed"}, "one room knows how to seal and to whom"},
 	{"github.com/tarm/serial", []string{"hw/scanner", "hw/printer"}, "its Close blocks beside a Read: the wrapper knows how to live with that"},
 	{"github.com/skip2/go-qrcode", []string{"hw/qr"}, "symbols are painted in one way"},
 	{
