@@ -35,7 +35,7 @@ func (k *till) verdict(id sale.ID) (sale.Sale, error) {
 func (k *till) books(t *testing.T) string {
 	t.Helper()
 	totals := k.wx.Report().Totals
-	r, err := k.d.store.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"))
+	r, err := k.d.store.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -185,7 +185,7 @@ func TestARestoredBackupChargesNobodyTwice(t *testing.T) {
 			}
 			backup := filepath.Join(s.dir, "backup.db")
 			if err == nil {
-				_, err = k.d.store.Backup(t.Context(), backup)
+				_, err = k.d.store.Backup(t.Context(), backup, nil)
 			}
 			if err != nil {
 				t.Fatal(err)

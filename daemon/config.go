@@ -37,6 +37,7 @@ type Config struct {
 	Till    Till           `toml:"till"`
 	API     API            `toml:"api"`
 	Store   Store          `toml:"store"`
+	Backup  BackupConfig   `toml:"backup"`
 	WeChat  wechat.Config  `toml:"wechat"`
 	AIPay   aipay.Config   `toml:"aipay"`
 	Scanner scanner.Config `toml:"scanner"`
@@ -68,7 +69,6 @@ type Store struct {
 	Path      string `toml:"path"`
 	MaxMB     int64  `toml:"max_mb"`     // the file never grows beyond this
 	ReserveMB int64  `toml:"reserve_mb"` // kept for refunds and resolutions when new sales no longer fit
-	BackupDir string `toml:"backup_dir"` // where backups go; empty is beside the file
 }
 
 // Rules say how sales are judged.
@@ -110,6 +110,7 @@ func Default() Config {
 		Till:    Till{Currency: "CNY", DeviceFiles: []string{}},
 		API:     API{Listen: "127.0.0.1:8430"},
 		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
+		Backup:  BackupConfig{Recipients: []string{}, EveryH: 24, Keep: 14},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
 		AIPay:   aipay.Config{TimeoutMS: 400, Liveness: aipay.DefaultLiveness(), FX: aipay.DefaultFX()},
@@ -186,7 +187,7 @@ func ownRate(key []string) bool {
 // resolve turns the file names of the configuration into paths.
 func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
 	names := []*string{
-		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Store.BackupDir, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir,
+		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Backup.To, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir,
 		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
 	}
 	for i := range c.WeChat.PlatformKeys {
@@ -247,6 +248,7 @@ func (c Config) Validate() error {
 	fault(c.Timing.Speed > 1 && !c.simulated(), "timing.speed is %v, which only a simulator on this machine allows", c.Timing.Speed)
 	fault(!(c.Rules.HedgeRate >= 0.01 && c.Rules.HedgeRate <= 1), "rules.hedge_rate is %v; 0.01 to 1, the share of sales that may ask a second provider", c.Rules.HedgeRate)
 	fault(c.Bill.KeepDays < 1 || c.Bill.KeepDays > 3660, "bill.keep_days is %d; 1 to 3660", c.Bill.KeepDays)
+	errs = append(errs, c.Backup.validate())
 	fault(c.Rules.InFlight < 1 || c.Rules.InFlight > 1000, "rules.in_flight is %d; 1 to 1000", c.Rules.InFlight)
 	if err := c.Timing.plan().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("timing: %w", err))

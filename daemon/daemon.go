@@ -23,12 +23,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
 
-	"qrposd/daemon/api"
 	"qrposd/daemon/checkout"
 	"qrposd/daemon/llm"
 	"qrposd/daemon/web"
@@ -76,6 +74,7 @@ type Daemon struct {
 	scanner  *scanner.Reader
 	web      *web.Server
 	bills    *bills
+	backups  *backups
 	ln       net.Listener
 }
 
@@ -125,10 +124,11 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	}
 	d.vitals.Gateway = gateway
 	d.openDesk()
+	d.backups = newBackups(cfg, d.store, o.Log)
 	d.bills = newBills(cfg, d.store, d.gateway, func(code, message string) { d.web.Tell(code, message) }, o.Log)
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backup, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}
@@ -207,6 +207,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		"watchdog": func() error { return d.feed(ctx) },
 		"probe":    func() error { d.probe(ctx); return nil },
 		"bills":    func() error { d.bills.run(ctx); return nil },
+		"backups":  func() error { d.backups.run(ctx); return nil },
 		"purge":    func() error { evidence{d.store, d.cfg.AIPay.Liveness}.purge(ctx, d.o.Log); return nil },
 	}
 	if d.scanner != nil {
@@ -272,17 +273,6 @@ func (d *Daemon) probe(ctx context.Context) {
 		d.o.Log.Warn("a model cannot be reached yet", "err", err)
 	}
 	debug.FreeOSMemory() // what reading keys, rules and routes took is not needed again
-}
-
-// backup writes a copy of the store that was checked after it was written.
-func (d *Daemon) backup(ctx context.Context) (api.Backup, error) {
-	dir := d.cfg.Store.BackupDir
-	if dir == "" {
-		dir = filepath.Dir(d.cfg.Store.Path)
-	}
-	name := fmt.Sprintf("%s-%s.db", d.cfg.Till.ID, time.Now().UTC().Format("20060102-150405"))
-	r, err := d.store.Backup(ctx, filepath.Join(dir, name))
-	return api.Backup{Path: r.Path, Bytes: r.Bytes, Sales: r.Sales, Entries: r.Entries, Head: r.Head}, err
 }
 
 // feed tells the service manager that the checkout loop turns, and nothing else:

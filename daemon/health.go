@@ -85,7 +85,7 @@ func (v *vitals) link() rules.Link {
 
 // health is what the till knows of itself now.
 func (d *Daemon) health() api.Health {
-	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth(), Judge: d.judge.part(), Rejections: d.refused.part(), Cases: cases{d.store, d.o.Log}.part(), Bills: d.bills.part()}
+	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth(), Judge: d.judge.part(), Rejections: d.refused.part(), Cases: cases{d.store, d.o.Log}.part(), Backup: d.backups.part(), Bills: d.bills.part()}
 	h.Network, h.Gateway = d.vitals.parts()
 	return h
 }

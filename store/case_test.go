@@ -96,7 +96,7 @@ func TestAMismatchMovesNoMoney(t *testing.T) {
 	books := func(v sale.Verdict) (sale.Sale, int) {
 		db := storetest.MustOpen(t, withClock(newFakeClock()))
 		s := commit(t, db, paid(t, db).ID, verdict(v))
-		r, err := db.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"))
+		r, err := db.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"), nil)
 		if err != nil || r.Cases != len(cases(t, db)) {
 			t.Fatalf("the backup has %d cases, %v", r.Cases, err)
 		}

@@ -51,6 +51,7 @@ var (
 	ErrCorrupt      = &Error{Code: "store_corrupt", Message: "the file is damaged", Hint: "keep it, restore the latest backup, and compare with the provider; the file was not touched"}
 	ErrOtherDevice  = &Error{Code: "store_other_device", Message: "the file belongs to another till", Hint: "a copied disk must not sell beside its original; if this machine replaces the other one, which is off for good, run `qrposd adopt` once as the user that runs the till"}
 	ErrBackup       = &Error{Code: "backup_unread", Message: "the backup cannot be read", Hint: "check that the file is whole and that the key belongs to one of its recipients; nothing was changed"}
+	ErrBackupRoom   = &Error{Code: "backup_room", Message: "there is no room for a backup", Hint: "free disk space, keep fewer backups, or have them made on another disk"}
 	ErrRestoreWord  = &Error{Code: "restore_word", Message: "nobody stands for this", Hint: "say who puts the backup back and, to put another store aside for it, why"}
 	ErrRestoreOver  = &Error{Code: "restore_over", Message: "there is a store in the place that must not be lost", Hint: "start the till with it and let it finish; if it is to be put aside all the same, say so with -discard and -why: it is kept under another name"}
 	ErrRestoreTill  = &Error{Code: "restore_till", Message: "the backup is of another till", Hint: "check till.id in the configuration, or take the right backup"}
@@ -64,7 +65,7 @@ var (
 var statuses = map[string]int{
 	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
 	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500,
-	ErrBackup.Code: 500, ErrRestoreWord.Code: 500, ErrRestoreOver.Code: 500, ErrRestoreTill.Code: 500, ErrRestoreClock.Code: 500, ErrRestoreMoved.Code: 500,
+	ErrBackup.Code: 500, ErrBackupRoom.Code: 507, ErrRestoreWord.Code: 500, ErrRestoreOver.Code: 500, ErrRestoreTill.Code: 500, ErrRestoreClock.Code: 500, ErrRestoreMoved.Code: 500,
 }
 
 // because is e with what lies behind it.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -48,5 +49,24 @@ func TestZeroFill(t *testing.T) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Size != size || st.Blocks*512 < size {
 		t.Errorf("%d bytes in %d blocks, %v", st.Size, st.Blocks, err)
+	}
+}
+
+// A disk that holds something else than was written is found before the backup gets
+// its name.
+func TestReadBack(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("written"); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]error{"written": nil, "writteN": ErrAccess, "": ErrAccess} {
+		sum := sha256.Sum256([]byte(text))
+		if err := readBack(f, sum[:]); !errors.Is(err, want) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func TestAnAttemptHasOneKey(t *testing.T) {
 	db := open(path)
 	s := begin(t, db, payer())
 	first := take(db, s.ID, session)
-	if _, err := db.Backup(t.Context(), filepath.Join(filepath.Dir(path), "copy.db")); err != nil {
+	if _, err := db.Backup(t.Context(), filepath.Join(filepath.Dir(path), "copy.db"), nil); err != nil {
 		t.Fatal(err)
 	}
 	commit(t, db, s.ID, sale.Event{Kind: sale.NotSent})

@@ -54,7 +54,7 @@ func writeLayout(t *testing.T, path string) {
 	if _, _, err := db.Begin(t.Context(), payer(), "s", sale.Once{Key: "key", Print: "print"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Backup(t.Context(), path); err != nil {
+	if _, err := db.Backup(t.Context(), path, nil); err != nil {
 		t.Fatal(err)
 	}
 }

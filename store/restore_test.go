@@ -42,7 +42,7 @@ func lose(t *testing.T) *lost {
 	s := begin(t, db, payer())
 	l.open = commit(t, db, s.ID, charge(s))
 	path := filepath.Join(t.TempDir(), "backup.db")
-	if _, err := db.Backup(t.Context(), path); err != nil {
+	if _, err := db.Backup(t.Context(), path, nil); err != nil {
 		t.Fatal(err)
 	}
 	l.backup = read(t, path)
@@ -138,7 +138,7 @@ func TestRestoreAgain(t *testing.T) {
 	}
 	first := paid(t, db)
 	copied := filepath.Join(t.TempDir(), "copy.db")
-	if _, err := db.Backup(t.Context(), copied); err != nil {
+	if _, err := db.Backup(t.Context(), copied, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -12,6 +12,8 @@ type Backup struct {
 	Sales   int    `json:"sales"`
 	Entries int    `json:"entries" doc:"Lines of the journal"`
 	Head    string `json:"head" doc:"The last link of the journal's chain"`
+
+	Encrypted bool `json:"encrypted" doc:"Whether only the configured recipients can read it"`
 }
 
 // Backup has the till write a copy of its store and verify it.

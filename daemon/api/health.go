@@ -30,8 +30,10 @@ type Health struct {
 	// Rejections are of payments, by the payment AI API.
 	Rejections Part `json:"rejections" doc:"Whether the payment AI API refuses more than usual"`
 
-	Judge Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
-	Bills Part `json:"bills" doc:"Whether the provider's bills come and are compared"`
+	Judge  Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
+	Bills  Part `json:"bills" doc:"Whether the provider's bills come and are compared"`
+	Backup Part `json:"backup" doc:"Whether backups are made by themselves, and the last one"`
+
 	Cases Part `json:"cases" doc:"How many cases wait for the owner, and for how long the oldest"`
 }
 
@@ -55,6 +57,7 @@ var notices = map[string]Text{
 	"rejections_trouble": {"The payment service refuses one kind of sale more often than usual. Tell the owner.", "支付服务对某类交易的拒绝率异常，请告知店主。"},
 	"cases_trouble":      {"A case has waited for the owner for more than a day. Tell the owner.", "有事项等待店主处理已超过一天，请告知店主。"},
 	"bills_trouble":      {"The provider's bill of a day cannot be had. Tell the owner.", "无法取得支付平台的账单，请告知店主。"},
+	"backup_trouble":     {"The till's backups are not being made. Selling goes on; tell the owner.", "本机未能按时备份，可继续收款，请告知店主。"},
 	"clock_down":         {"The till's clock is wrong. Call support.", "本机时钟有误，请联系技术支持。"},
 	"clock_trouble":      {"The till's clock is not confirmed yet.", "本机时钟尚未校准。"},
 }
@@ -75,7 +78,7 @@ func (h Health) Notices() []Notice {
 	for _, p := range []struct {
 		name string
 		part Part
-	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}, {"cases", h.Cases}, {"bills", h.Bills}} {
+	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}, {"cases", h.Cases}, {"backup", h.Backup}, {"bills", h.Bills}} {
 		code := p.name + "_" + string(p.part.Level)
 		if text, ok := notices[code]; ok {
 			if at := p.part.Since; !at.IsZero() {

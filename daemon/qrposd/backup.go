@@ -18,6 +18,10 @@ func backup(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%s: %d bytes, %d sales, %d entries, head %s\n", b.Path, b.Bytes, b.Sales, b.Entries, b.Head)
+	how := "not encrypted"
+	if b.Encrypted {
+		how = "encrypted"
+	}
+	_, err = fmt.Fprintf(c.out, "%s: %s, %d bytes, %d sales, %d entries, head %s\n", b.Path, how, b.Bytes, b.Sales, b.Entries, b.Head)
 	return err
 }

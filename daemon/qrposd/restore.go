@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
 	"qrposd/daemon"
 	"qrposd/store"
+	"qrposd/store/sealed"
 	"qrposd/systemd"
 )
 
@@ -16,6 +19,7 @@ import (
 func restore(ctx context.Context, c *call) error {
 	file := c.flags.String("config", "/etc/qrposd/qrposd.toml", "the configuration `FILE`")
 	from := c.flags.String("from", "", "the backup `FILE`")
+	identity := c.flags.String("identity", "", "the `FILE` of the age identity that an encrypted backup is for")
 	q := store.Restoring{}
 	c.flags.StringVar(&q.By, "by", "", "who puts it back: a `NAME`, on record")
 	c.flags.StringVar(&q.Why, "why", "", "why, in a few `WORDS`, on record")
@@ -36,7 +40,9 @@ func restore(ctx context.Context, c *call) error {
 		return err
 	}
 	defer f.Close()
-	q.From = f
+	if q.From, err = opened(f, *identity); err != nil {
+		return err
+	}
 	r, err := daemon.Restore(ctx, cfg, daemon.Options{Log: logger(c, cfg.Log.Level)}, q)
 	if err != nil {
 		return err
@@ -48,4 +54,25 @@ func restore(ctx context.Context, c *call) error {
 	}
 	_, err = fmt.Fprintln(c.out, "sales that were made after the backup are not in it: look for them in the provider's bills (`qrposd case ls`)")
 	return err
+}
+
+// opened is what a backup holds, decrypted where it is encrypted.
+func opened(backup io.Reader, identity string) (io.Reader, error) {
+	var keys io.Reader
+	if identity != "" {
+		f, err := os.Open(identity)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() // it is read at once
+		keys = f
+	}
+	r, err := sealed.Open(backup, keys)
+	if errors.Is(err, sealed.ErrNoKey) {
+		return nil, usage("the backup is encrypted: name the file of the identity that it is for with -identity")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the backup was not opened: %w", err)
+	}
+	return r, nil
 }
