@@ -80,9 +80,12 @@ func (s Sale) Ephemeral(ev Event) bool {
 		return false
 	case ev.ends() && !s.State.Live() && a != nil:
 		return !a.watched(ev)
-	case ev.Kind == RefundPending && s.State == Refunding:
+	case ev.Kind == RefundPending && s.State.Taken():
 		r := s.Refund(ev.RefundNo)
-		return r != nil && r.State == RefundWorking
+		return r != nil && (r.State == RefundWorking || r.State == RefundHeld)
+	case ev.Kind == RefundDone || ev.Kind == RefundFailed:
+		r := s.Refund(ev.RefundNo)
+		return r != nil && r.told(ev)
 	}
 	to, ok := table[s.State][ev.Kind]
 	return ok && len(to) == 0
@@ -134,6 +137,8 @@ func (s Sale) clone() Sale {
 // goes back than came.
 func (s *Sale) guard(ev Event) error {
 	switch ev.Kind {
+	case TakenOver, SetAside, Resumed, Left:
+		return s.guardRemark(ev)
 	case Assessed:
 		if ev.Judgement == nil {
 			return refuse(s, ev, "judgement", "there is no judgement in it")
@@ -160,6 +165,9 @@ func (s *Sale) guard(ev Event) error {
 		left := s.Refundable(s.Current().OrderNo)
 		if err := ev.Amount.Check(); err != nil {
 			return err
+		}
+		if n := s.countRefunds(s.Current().OrderNo); n >= maxRefunds {
+			return s.tooMany(ev, n)
 		}
 		if less, err := left.Less(ev.Amount); err != nil || less {
 			return errors.Join(refuse(s, ev, "refund_too_large", fmt.Sprintf("%s can still be refunded, %s was asked", left, ev.Amount)), err)
@@ -205,7 +213,7 @@ func (s *Sale) guardAttempt(ev Event) error {
 	if len(s.Attempts) >= maxAttempts {
 		return refuse(s, ev, "sale_too_many_attempts", "open a new sale")
 	}
-	if a := s.Current(); a != nil && (!a.End.Retryable() || s.Cancel) {
+	if a := s.Current(); a != nil && (!a.End.Retryable() || s.Cancel || s.TakenOver != nil) {
 		return refuse(s, ev, "sale_not_retryable", "it is not certain that nothing was taken; open a new sale")
 	}
 	return nil
@@ -213,7 +221,7 @@ func (s *Sale) guardAttempt(ev Event) error {
 
 // record writes the fact into the attempt or the refund that it is about.
 func (s *Sale) record(ev Event) error {
-	if ev.Why != nil && ev.Kind != RefundRequested {
+	if ev.Why != nil && ev.Kind != RefundRequested && !ev.Kind.remark() {
 		s.Why = ev.Why
 	}
 	s.Rerouted = s.Rerouted || ev.Reroute
@@ -225,6 +233,8 @@ func (s *Sale) record(ev Event) error {
 		return s.setPrice(ev)
 	case Agreed, Approved:
 		s.consent(ev)
+	case TakenOver, SetAside, Resumed, Left:
+		s.recordRemark(ev)
 	case LivenessOpened, LivenessPassed, LivenessFailed:
 		s.recordLiveness(ev)
 	case OfflineShown, Attested, ReceiptFound:
@@ -312,7 +322,7 @@ func (s *Sale) recordPayment(a *Attempt, ev Event) {
 	case s.State == Reversing:
 		// The reversal under way gives this money back; saying "paid" would be
 		// false the moment a lost reversal arrives.
-	case s.State.Live():
+	case s.State.Live() && !s.unexpected():
 		a.end(EndPaid, ev.At)
 		s.Why = nil
 	default: // late: somebody was told "failed"
@@ -347,37 +357,14 @@ func (s *Sale) recordEnd(a *Attempt, ev Event) {
 // watched says that ev can still be about an attempt that has ended: a better end,
 // or that of the watch, which a closed code has as well.
 func (a *Attempt) watched(ev Event) bool {
-	return a.End.Watched() || a.End == EndClosed && ev.Kind == Concluded
+	return a.Watched() && (a.End.Watched() || ev.Kind == Concluded) || a.End == EndClosed && ev.Kind == Concluded
 }
 
 func (a *Attempt) end(e End, at Instant) { a.End, a.EndedAt = e, at }
-
-func (r *Refund) record(ev Event) {
-	switch ev.Kind {
-	case RefundIntended:
-		r.Request, r.Sent, r.Tries = *ev.Request, ev.At, r.Tries+1
-	case RefundPending:
-		r.State = RefundWorking
-	case RefundDone:
-		r.State = RefundPaid
-	case RefundFailed:
-		r.State = RefundBroken
-		if ev.Held {
-			r.State = RefundHeld
-		}
-	}
-}
 
 func why(ev Event) string {
 	if ev.Why == nil {
 		return ""
 	}
 	return ev.Why.Message
-}
-
-// oweRefund promises money back under the next number of the order.
-func (s *Sale) oweRefund(orderNo string, m money.Money, by, text string, auto bool) {
-	s.Refunds = append(s.Refunds, Refund{
-		No: s.nextRefundNo(orderNo), OrderNo: orderNo, Amount: m, By: by, Auto: auto, Why: text, State: RefundOwed,
-	})
 }

@@ -28,8 +28,8 @@ func (s *Sale) asideEphemeral(ev Event) bool {
 		return a != nil && !a.watched(ev)
 	case RefundPending:
 		return r != nil && r.State != RefundOwed
-	case RefundDone:
-		return r != nil && r.State == RefundPaid
+	case RefundDone, RefundFailed:
+		return r != nil && r.told(ev)
 	}
 	return false
 }

@@ -127,6 +127,17 @@ const (
 	// itself. Either it will never happen and the money is still the shop's, or it
 	// is held and a person has to finish it at the provider.
 	RefundFailed Kind = "refund_failed"
+
+	// TakenOver: somebody has seen for themselves whether the payer paid. It frees
+	// the counter and neither settles the sale nor lets it be charged again.
+	TakenOver Kind = "taken_over"
+	// SetAside: somebody takes the refunds that wait out of the till's hands.
+	SetAside Kind = "set_aside"
+	// Resumed: somebody has the till go on with what it owes, at once: it asks first.
+	Resumed Kind = "resumed"
+	// Left: somebody took the till away, to update or to remove it, in spite of what
+	// the sale owes.
+	Left Kind = "left"
 )
 
 // Kinds lists every kind of event in the order of a sale's life.
@@ -135,7 +146,7 @@ func Kinds() []Kind {
 		Begun, Priced, NotPriced, Assessed, Agreed, Approved, LivenessOpened, LivenessPassed, LivenessFailed, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
 		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Restored, OrderFound, RefundFound, Traced,
 		OfflineShown, OfflineRefused, Attested, ReceiptFound, DisputeRaised, Reconciled, RefundRequested, RefundIntended,
-		RefundPending, RefundDone, RefundFailed,
+		RefundPending, RefundDone, RefundFailed, TakenOver, SetAside, Resumed, Left,
 	}
 }
 

@@ -215,6 +215,12 @@ func (s *Sale) nextAttempt(now Now, w Watch, p Plan) Step {
 		return s.nextOrdering(a, now, w.Polls[a.OrderNo], p)
 	case Presented:
 		return s.nextPresented(a, now, w.Polls[a.OrderNo], p)
+	case Closing, InDoubt, Reversing:
+		if w.Polls[a.OrderNo].Last < s.Resumed { // somebody wants it to go on: it asks first
+			return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
+		}
+	}
+	switch s.State {
 	case Closing:
 		return s.nextUndo(a, Close, p.QRPoll, now, w.Polls[a.OrderNo], p)
 	case Charging: // asked only after a restart: the outcome leaves this state
@@ -288,6 +294,8 @@ func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
 		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
 	case a.Refused && poll.Asked < 2: // Asked counts the charge itself
 		return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
+	case now.At >= undo && s.expected() && (poll.Asked == 0 || !poll.Heard):
+		return Step{Do: Query, Due: poll.Last.Add(p.watchWait(poll.Last.Sub(undo))), OrderNo: a.OrderNo}
 	case now.At >= undo:
 		return Step{Do: askedFirst(Reverse, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
 	}
@@ -328,44 +336,6 @@ func askedFirst(do Action, poll Poll, now Now, p Plan) Action {
 	return Query
 }
 
-// nextRefund sends a promised refund, asks about it, and sends the same bytes
-// again until the provider says how it ended.
-func (s *Sale) nextRefund(r *Refund, now Now, w Watch, p Plan) Step {
-	poll := w.Polls[r.OrderNo+r.No]
-	ask := Step{Do: QueryRefund, OrderNo: r.OrderNo, RefundNo: r.No}
-	ask.Due = max(poll.Last, r.Sent).Add(p.refundAsk(poll.Asked))
-	switch {
-	case r.State == RefundWorking:
-		return ask
-	case r.State != RefundOwed:
-		return Step{}
-	case s.untraced(r.OrderNo):
-		return s.traceRefund(r, ask, now, poll, p)
-	}
-	send := Step{Do: SendRefund, Due: now.At, OrderNo: r.OrderNo, RefundNo: r.No}
-	if last := s.lastRefund(r.OrderNo); last > 0 {
-		send.Due = max(last, now.Since).Add(p.RefundPace)
-	}
-	if r.Tries == 0 {
-		return send
-	}
-	send.Due = max(send.Due, r.Sent.Add(rung(p.Background, r.Tries)))
-	if ask.Due < send.Due {
-		return ask
-	}
-	return send
-}
-
-func (s *Sale) lastRefund(orderNo string) Instant {
-	last := Instant(0)
-	for i := range s.Refunds {
-		if s.Refunds[i].OrderNo == orderNo {
-			last = max(last, s.Refunds[i].Sent)
-		}
-	}
-	return last
-}
-
 // nextWatch keeps asking about an order whose end rests on less than the
 // provider's word. The watch ends with an answer and not with the calendar: a
 // till without a network for a week has watched nothing. A QR code that the
@@ -379,14 +349,17 @@ func (s *Sale) nextWatch(a *Attempt, now Now, w Watch, p Plan) Step {
 	ended := s.Restored.since(a.EndedAt)
 	last := max(poll.Last, ended)
 	due := last.Add(p.watchWait(last.Sub(max(ended, now.Since))))
+	if poll.Last < s.Resumed {
+		due = now.At
+	}
 	hour := p.Background[len(p.Background)-1]
 	over := false
 	switch {
-	case a.End == EndClosed && s.Flow == Merchant:
+	case a.End == EndClosed && s.Flow == Merchant && !a.Seen:
 		over = due.Sub(ended) > hour
 	case a.End == EndPaid && a.Key != "" && a.Verdict == Unread:
 		over = due.Sub(ended) > p.VerdictFor
-	case !a.End.Watched():
+	case !a.Watched():
 		return Step{}
 	default:
 		over = poll.Last.Sub(ended) >= p.WatchFor && poll.Last.Sub(now.Since) >= hour

@@ -12,12 +12,19 @@ import (
 type provider struct {
 	t       *rapid.T
 	orders  map[string]*order
-	refunds map[string]int64
-	pending []late             // requests that are still on their way
-	lag     time.Duration      // how far queries lag behind the truth
-	calm    bool               // no more faults: the network has healed
-	charges map[string]int     // requests to charge received, by order
-	sent    map[string]Instant // when each charge left the till
+	refunds map[string]refunded // how each went
+	late    map[string]func()   // what finishing a held one does
+	pending []late              // requests that are still on their way
+	lag     time.Duration       // how far queries lag behind the truth
+	calm    bool                // no more faults: the network has healed
+	charges map[string]int      // requests to charge received, by order
+	sent    map[string]Instant  // when each charge left the till
+}
+
+// refunded is what became of a refund: done, held or closed.
+type refunded struct {
+	orderNo, how string
+	minor        int64
 }
 
 // late is a request that the network delivers after the till gave it up.
@@ -111,22 +118,69 @@ func (p *provider) execute(s Sale, step Step, now Instant) Event {
 			ev.Kind = map[Action]Kind{Close: Closed, Reverse: TakenBack}[step.Do]
 		}
 	case SendRefund:
-		r := s.Refund(step.RefundNo)
-		if was, ok := p.refunds[r.No]; ok && was != r.Amount.Minor {
-			return ev // the number has other terms
-		} else if !ok && o != nil && o.paid && !o.undone && o.refunded+r.Amount.Minor <= s.Amount.Minor {
-			p.refunds[r.No] = r.Amount.Minor
-			o.refunded += r.Amount.Minor
-		}
-		ev.Kind = []Kind{RefundDone, RefundPending}[rapid.IntRange(0, 1).Draw(p.t, "refund")]
+		p.refund(s, s.Refund(step.RefundNo), o)
+		p.tellRefund(s, &ev, step.RefundNo)
 	case QueryRefund:
-		if minor, ok := p.refunds[step.RefundNo]; ok {
-			ev.Kind, ev.Amount.Minor = RefundDone, minor
-		} else {
-			ev.Kind = Missing
-		}
+		p.tellRefund(s, &ev, step.RefundNo)
 	}
 	return ev
+}
+
+// refund takes a refund once, whatever number of requests there are under its
+// number. It may end without the money, or wait for somebody.
+func (p *provider) refund(s Sale, r *Refund, o *order) {
+	if _, ok := p.refunds[r.No]; ok || o == nil || !o.paid || o.undone {
+		return
+	}
+	sum := r.Amount.Minor
+	for _, other := range p.refunds {
+		if other.orderNo == r.OrderNo && other.how != "closed" {
+			sum += other.minor
+		}
+	}
+	switch {
+	case sum > cny.Minor && s.Restored != nil:
+		return // what the lost part did is found out by and by
+	case sum > cny.Minor:
+		p.t.Fatalf("refund %s makes it %d, while others may live", r.No, sum)
+	}
+	how := "done"
+	switch {
+	case p.chance("the shop has no balance", 5):
+		return
+	case p.chance("closed", 10):
+		how = "closed"
+	case p.chance("abnormal", 10):
+		how = "held"
+	}
+	p.refunds[r.No] = refunded{r.OrderNo, how, r.Amount.Minor}
+	if how == "done" {
+		o.refunded += r.Amount.Minor
+	}
+	p.late[r.No] = func() {
+		p.refunds[r.No] = refunded{r.OrderNo, "done", r.Amount.Minor}
+		o.refunded += r.Amount.Minor
+	}
+}
+
+func (p *provider) tellRefund(s Sale, ev *Event, no string) {
+	if p.refunds[no].how == "held" && (p.calm || p.chance("somebody finishes it", 10)) {
+		p.late[no]()
+	}
+	was, known := p.refunds[no]
+	if r := s.Refund(no); known && r != nil && r.Amount.Minor != was.minor {
+		return // the number has other terms
+	}
+	switch ev.Amount.Minor = was.minor; {
+	case !known:
+		ev.Kind = Missing
+	case was.how == "done" && p.chance("processing", 40):
+		ev.Kind = RefundPending
+	case was.how == "done":
+		ev.Kind = RefundDone
+	default:
+		ev.Kind, ev.Held = RefundFailed, was.how == "held"
+	}
 }
 
 func (p *provider) create(s Sale, step Step, now Instant, ev Event) Event {

@@ -43,6 +43,11 @@ func lose(t *rapid.T, goOn restoration) {
 			promised += r.Amount.Minor
 		}
 	}
+	for _, debt := range was.Debts() {
+		if debt.Kind == DebtFailed { // the till promises it again when somebody says so
+			promised += debt.Amount.Minor
+		}
+	}
 	for range 100 { // what is on its way arrives
 		d.now.At += Instant(time.Second)
 		d.p.tick(d.now.At)
@@ -63,11 +68,7 @@ func lose(t *rapid.T, goOn restoration) {
 	}
 	d.p.calm = true
 	d.w.Code = d.s.Flow == Payer // somebody scans another code
-	for range 400 {
-		if !d.step() {
-			break
-		}
-	}
+	d.settle(600)
 	judge(t, d, was, attempts, promised)
 }
 

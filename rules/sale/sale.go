@@ -60,6 +60,9 @@ type Sale struct {
 	Refunds     []Refund       `json:"refunds,omitempty"`
 	Restored    *Restoration   `json:"restored,omitempty"` // this record came out of a backup
 	Own         *OwnCode       `json:"own,omitempty"`      // the code of a sale without the provider
+	TakenOver   *Takeover      `json:"taken_over,omitempty"`
+	Aside       *Aside         `json:"aside,omitempty"`
+	Resumed     Instant        `json:"resumed,omitempty"` // when somebody asked for it to go on
 	Begun       Instant        `json:"begun"`
 	BegunWall   time.Time      `json:"begun_wall"`
 	Changed     Instant        `json:"changed"`
@@ -92,6 +95,11 @@ const (
 // Watched says that the end rests on less than the provider's word about the
 // order itself: it is asked about for a while, and late money goes back.
 func (e End) Watched() bool { return e == EndRefused || e == EndConcluded }
+
+// Watched says that the order is asked about although it has ended.
+func (a *Attempt) Watched() bool {
+	return a.End.Watched() || a.Seen && (a.End == EndTakenBack || a.End == EndClosed)
+}
 
 // Retryable says that the payer may try again in the same sale.
 func (e End) Retryable() bool { return e == EndTakenBack || e == EndNotSent || e == EndRefused }
@@ -130,6 +138,7 @@ type Attempt struct {
 	Traced        bool          `json:"traced,omitempty"`  // after a restore: all that went back of it is known
 	End           End           `json:"end,omitempty"`
 	EndedAt       Instant       `json:"ended_at,omitempty"`
+	Seen          bool          `json:"seen,omitempty"` // taken over: asked about for the whole watch, however it ended
 }
 
 // RefundState is where one refund stands.
@@ -184,7 +193,7 @@ func (s *Sale) Attempt(orderNo string) *Attempt {
 // Retryable says that the payer may try again in the same sale, with another code.
 func (s *Sale) Retryable() bool {
 	a := s.Current()
-	return (s.State == Declined || s.State == Reversed) && s.Flow == Payer && !s.Cancel && s.Restored == nil && a != nil && a.End.Retryable() && s.Liveness.Good()
+	return (s.State == Declined || s.State == Reversed) && s.Flow == Payer && !s.Cancel && s.Restored == nil && s.TakenOver == nil && a != nil && a.End.Retryable() && s.Liveness.Good()
 }
 
 // Refund finds a refund by its number.

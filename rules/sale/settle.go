@@ -41,6 +41,16 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		return PresentedOffline
 	case RefundDone, RefundFailed:
 		return s.afterRefund()
+	case Received:
+		if s.unexpected() {
+			return Refunding
+		}
+		return Paid
+	case Resumed:
+		if s.refunding() {
+			return Refunding
+		}
+		return s.State
 	case Closed, TakenBack, Concluded:
 		switch a := s.Current(); {
 		case s.Cancel:
@@ -79,18 +89,27 @@ func (s *Sale) afterJudgement() State {
 	return AwaitingApproval
 }
 
+// refunding says that a refund of the current order is under way.
+func (s *Sale) refunding() bool {
+	for i := range s.Refunds {
+		if r := &s.Refunds[i]; r.OrderNo == s.Current().OrderNo && (r.State == RefundOwed || r.State == RefundWorking) {
+			return true
+		}
+	}
+	return false
+}
+
 // afterRefund is where a sale rests when its refund has ended: by how much of
-// the current order's money is still with the shop. After a restore another may be
-// under way.
+// the current order's money is still with the shop. One that was held, or that
+// was found after a restore, may end while another is under way.
 func (s *Sale) afterRefund() State {
+	if s.refunding() {
+		return Refunding
+	}
 	gone := int64(0)
 	for i := range s.Refunds {
-		switch r := &s.Refunds[i]; {
-		case r.OrderNo != s.Current().OrderNo:
-		case r.State == RefundPaid:
+		if r := &s.Refunds[i]; r.State == RefundPaid && r.OrderNo == s.Current().OrderNo {
 			gone += r.Amount.Minor
-		case r.State == RefundOwed || r.State == RefundWorking:
-			return Refunding
 		}
 	}
 	switch gone {

@@ -14,7 +14,7 @@ var pass = targets{}
 //
 // It speaks of the current attempt only. A fact about an earlier one changes
 // that attempt and its refunds and leaves the sale's state alone.
-var table = map[State]map[Kind]targets{
+var table = remarked(map[State]map[Kind]targets{ // budget: made once, of a literal and of the rows that every state has
 	Opened: {
 		Restored: {Opened}, OrderFound: {Closing, InDoubt}, Traced: {Expired, Cancelled},
 		Priced: {Projected}, NotPriced: {Declined},
@@ -64,7 +64,7 @@ var table = map[State]map[Kind]targets{
 	},
 	Closing: {
 		Restored: {Closing},
-		Received: {Paid}, CancelRequested: {Closing}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
+		Received: {Paid, Refunding}, TakenOver: {Closing}, CancelRequested: {Closing}, CloseIntended: {Closing}, Closed: {Expired, Cancelled}, TakenBack: {Expired, Cancelled},
 		Concluded: {Expired, Cancelled}, Waiting: pass, Missing: pass, Unclear: pass, PayFailed: pass,
 	},
 	Charging: {
@@ -74,7 +74,7 @@ var table = map[State]map[Kind]targets{
 	},
 	InDoubt: {
 		Restored: {InDoubt},
-		Received: {Paid}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
+		Received: {Paid, Refunding}, TakenOver: {InDoubt}, PayFailed: {InDoubt}, CancelRequested: {InDoubt}, ReverseIntended: {Reversing},
 		TakenBack: {Reversed, Declined, Cancelled}, Closed: {Reversed, Declined, Cancelled}, Concluded: {Declined, Cancelled, AwaitingApproval, AwaitingLiveness},
 		ChargeRefused: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
@@ -91,13 +91,13 @@ var table = map[State]map[Kind]targets{
 	},
 	Reversing: {
 		Restored: {Reversing},
-		Received: {Reversing}, CancelRequested: {Reversing}, ReverseIntended: {Reversing}, TakenBack: {Reversed, Declined, Cancelled},
+		Received: {Reversing}, TakenOver: {Reversing}, CancelRequested: {Reversing}, ReverseIntended: {Reversing}, TakenBack: {Reversed, Declined, Cancelled},
 		Closed: {Reversed, Declined, Cancelled}, Irreversible: {Refunding}, Concluded: {Declined, Cancelled},
 		PayFailed: {Reversing}, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Paid: {
 		Restored: {Paid}, OrderFound: {Closing, InDoubt}, RefundFound: {Refunding}, Traced: {Paid},
-		RefundRequested: {Refunding}, Reconciled: {Paid}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
+		RefundRequested: {Refunding}, RefundDone: {PartRefunded, Refunded}, RefundFailed: {Paid}, Reconciled: {Paid}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Refunding: {
 		Restored: {Refunding}, OrderFound: {Closing, InDoubt}, RefundFound: {Refunding}, Traced: {Refunding},
@@ -106,7 +106,7 @@ var table = map[State]map[Kind]targets{
 	},
 	PartRefunded: {
 		Restored: {PartRefunded}, OrderFound: {Closing, InDoubt}, RefundFound: {Refunding}, Traced: {PartRefunded},
-		RefundRequested: {Refunding}, Reconciled: {PartRefunded}, Received: pass, RefundDone: pass, Waiting: pass, Missing: pass, Unclear: pass,
+		RefundRequested: {Refunding}, RefundDone: {PartRefunded, Refunded}, RefundFailed: {PartRefunded}, Reconciled: {PartRefunded}, Received: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
 	Refunded: {
 		Restored: {Refunded}, OrderFound: {Closing, InDoubt}, Traced: {Refunded},
@@ -129,10 +129,10 @@ var table = map[State]map[Kind]targets{
 	},
 	Reversed: {
 		Restored: {Reversed}, OrderFound: {Closing, InDoubt}, Traced: {Reversed},
-		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Reversed}, TakenBack: {Reversed},
+		ChargeIntended: {Charging}, CancelRequested: {Cancelled}, Received: {Refunding}, Closed: {Reversed}, TakenBack: {Reversed}, Concluded: {Reversed},
 		PayFailed: pass, Waiting: pass, Missing: pass, Unclear: pass,
 	},
-}
+})
 
 // Transition is one row of the table, for the diagram and for the tests.
 type Transition struct {

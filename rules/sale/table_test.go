@@ -169,6 +169,9 @@ func eventFor(s *Sale, kind Kind) Event {
 	if kind == RefundRequested {
 		ev.Amount.Minor = 1
 	}
+	if kind.remark() {
+		ev.By, ev.Why = "Li", &Reason{Code: SeenPaid, Message: "looked"}
+	}
 	if len(s.Refunds) > 0 {
 		ev.RefundNo = s.Refunds[0].No
 	}
