@@ -30,6 +30,7 @@ var rooms = []room{
 	{"rules/explain", []string{"rules/money"}},
 	{"rules/intent", []string{"rules/money", "rules/document"}},
 	{"rules/rejection", nil},
+	{"rules/offline", []string{"rules/money", "rules/sale"}},
 	{"rules/day", []string{"rules/money", "rules/sale"}},
 
 	{"hw/scanner", nil},
@@ -41,7 +42,7 @@ var rooms = []room{
 	{"store/record", nil},
 	{"store/ledger", []string{"rules/money", "rules/sale", "store/record"}},
 	{"store/queue", []string{"rules/money", "rules/sale", "store/record"}},
-	{"store", []string{"rules", "rules/money", "rules/sale", "rules/day", "store/record", "store/ledger", "store/queue"}},
+	{"store", []string{"rules", "rules/offline", "rules/money", "rules/sale", "rules/day", "store/record", "store/ledger", "store/queue"}},
 	{"store/storetest", []string{"rules/money", "rules/sale", "store"}},
 	{"store/powercut", nil}, // tests only
 	{"store/sealed", nil},

@@ -42,18 +42,22 @@ import (
 //	path: case
 //	maps: what u8, number u64 or digest of a subject -> cases for the owner
 //
+//	path: offline
+//	maps: what u8, number, amount or digest -> sales without the provider, receipts
+//
 //	path: day
 //	maps: what u8, number u64 or date -> days that were closed, drawers, bills
 var (
-	metaBucket  = []byte("meta")
-	saleBucket  = []byte("sale")
-	begunBucket = []byte("begun")
-	onceBucket  = []byte("once")
-	codeBucket  = []byte("code")
-	tallyBucket = []byte("tally")
-	auditBucket = []byte("audit")
-	caseBucket  = []byte("case")
-	dayBucket   = []byte("day")
+	metaBucket    = []byte("meta")
+	saleBucket    = []byte("sale")
+	begunBucket   = []byte("begun")
+	onceBucket    = []byte("once")
+	codeBucket    = []byte("code")
+	tallyBucket   = []byte("tally")
+	auditBucket   = []byte("audit")
+	caseBucket    = []byte("case")
+	offlineBucket = []byte("offline")
+	dayBucket     = []byte("day")
 
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")

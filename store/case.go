@@ -89,6 +89,9 @@ func makeCases(tx *bbolt.Tx) error { return makeBuckets(tx, caseBucket) }
 // openCases opens the cases that a fact about a sale gives cause for, in the
 // transaction of that fact: a power cut leaves both or neither.
 func openCases(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event) error {
+	if err := openOfflineCases(tx, &before, &after, ev); err != nil {
+		return err
+	}
 	for _, order := range sale.Mismatched(before, after) {
 		c := Case{
 			Kind: ReconciliationMismatch, Subject: order, Sale: after.ID, OrderNo: order, At: ev.At, Wall: ev.Wall,

@@ -41,6 +41,7 @@ type Report struct {
 	Epochs    int     // keys of liveness digests that are kept
 	Digests   int     // of liveness checks
 	Purges    []Purge // of them, so far
+	Receipts  int     // of sales without the provider
 	Cases     int     // for the owner
 	OpenCases int     // of them, that wait
 
@@ -96,7 +97,7 @@ func CheckFile(path string) (r Report, err error) {
 			return nil
 		}
 		r.Bytes, r.FreePages = tx.Size(), db.Stats().FreePageN
-		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool), mismatched: make(map[string]sale.Instant)}
+		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool), own: newUnprovided(), mismatched: make(map[string]sale.Instant)}
 		return c.all()
 	})
 	return r, err
@@ -114,6 +115,7 @@ type checker struct {
 	live  map[sale.ID]bool     // sales with a live job
 	keys  map[string]bool      // idempotency keys of attempts
 	last  sale.Instant         // of the journal
+	own   unprovided
 
 	codesSpent int                     // by attempts
 	mismatched map[string]sale.Instant // orders, since when they are disagreed with
@@ -132,6 +134,7 @@ func (c *checker) all() error {
 	n := ledger.Verify(c.tx, origin, c.r.bad, func(seq uint64, line ledger.Line) {
 		c.lines[line.Sale] = append(c.lines[line.Sale], seq)
 		c.last = line.Event.At
+		c.own.line(line)
 	})
 	c.r.Entries, c.r.Postings = n.Lines, n.Legs
 	if head, err := ledger.Tip(c.tx); err == nil {
@@ -140,13 +143,13 @@ func (c *checker) all() error {
 	c.clock()
 	q := queue.Verify(c.tx, c.r.bad, c.job)
 	c.r.Jobs, c.r.Retired = q.Live, q.Retired
-	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits(), c.cases(), c.days())
+	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits(), c.unprovided(), c.cases(), c.days())
 }
 
 // buckets says whether the file has exactly those that it should.
 func (c *checker) buckets() bool {
 	want := append(ledger.Buckets(), queue.Buckets()...)
-	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket, dayBucket} {
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket, offlineBucket, dayBucket} {
 		want = append(want, string(name))
 	}
 	whole := true

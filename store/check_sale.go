@@ -105,6 +105,7 @@ func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
 		bad("I4: its key was not minted when it began")
 	}
 	c.refunds(s, bad)
+	c.own.shape(s, bad)
 	if owes := s.State.Live() || s.State == sale.Refunding; owes && !c.live[s.ID] {
 		bad("it is %s and has no job: it would be forgotten", s.State)
 	}

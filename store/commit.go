@@ -29,7 +29,11 @@ func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.O
 		now, wall := db.clock.stamp(), db.clock.wall()
 		seq := tx.Bucket(begunBucket).Sequence() + 1
 		id, key := sale.Mint(db.opts.Secret, db.opts.Till, session, seq, now.At, wall)
-		ev := sale.Event{Kind: sale.Begun, At: now.At, Wall: wall, By: n.Operator, Amount: n.Amount}
+		own, err := terms(tx, &n, id)
+		if err != nil {
+			return nil, err
+		}
+		ev := sale.Event{Kind: sale.Begun, At: now.At, Wall: wall, By: n.Operator, Amount: n.Amount, Own: own}
 		if s, err = sale.Begin(n, id, key, ev); err != nil {
 			return nil, err
 		}
@@ -127,6 +131,9 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 		return err
 	}
 	if err := openCases(tx, before, after, ev); err != nil {
+		return err
+	}
+	if err := indexOffline(tx, &before, &after, ev); err != nil {
 		return err
 	}
 	if err := count(tx, before, after, ev); err != nil {

@@ -63,7 +63,7 @@ var (
 // statuses are the HTTP statuses of the refusals. 503 asks to try again when the
 // till is back, 500 sends for somebody.
 var statuses = map[string]int{
-	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
+	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrReceiptNotFound.Code: 404, ErrReceiptUsed.Code: 409, ErrReceiptReused.Code: 422, ErrReceiptForm.Code: 422, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
 	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500,
 	ErrBackup.Code: 500, ErrBackupRoom.Code: 507, ErrRestoreWord.Code: 500, ErrRestoreOver.Code: 500, ErrRestoreTill.Code: 500, ErrRestoreClock.Code: 500, ErrRestoreMoved.Code: 500,
 }

@@ -21,6 +21,7 @@ var migrations = []func(*bbolt.Tx) error{
 	makeAudits,
 	makeCases,
 	makeDays,
+	makeOffline,
 }
 
 // tallyTraffic makes room for counting the traffic. What was sold before is not

@@ -57,7 +57,7 @@ func can(s *sale.Sale) Can {
 
 		Attest:    s.State == sale.PresentedOffline,
 		Dispute:   s.State == sale.PresentedOffline || s.State == sale.Unconfirmed,
-		Reconcile: s.Exposed() || s.State == sale.Cancelled && s.Own != nil && s.Own.Shown > 0,
+		Reconcile: s.TakesReceipt(),
 
 		Consent: s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval,
 	}

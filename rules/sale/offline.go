@@ -134,7 +134,7 @@ func (s *Sale) guardOwn(ev Event) error {
 		switch {
 		case r == nil || r.ID == "" || r.Digest == "" || r.How == "" || r.How == ByHand && r.By == "":
 			return refuse(s, ev, "receipt", "there is no receipt with its evidence in it")
-		case o.Shown == 0 && s.Restored == nil: // the lost part of a restored one may have shown it
+		case !s.TakesReceipt():
 			return refuse(s, ev, "offline_unseen", "nobody has seen a code of it")
 		case r.Amount.Currency != s.Amount.Currency || r.Amount.Minor <= 0:
 			return refuse(s, ev, "receipt_currency", fmt.Sprintf("%s came for a sale of %s", r.Amount, s.Amount))
@@ -194,6 +194,18 @@ func (s *Sale) windowOver() Event {
 // for it, the goods may be gone, and no money was found.
 func (s *Sale) Exposed() bool {
 	return s.State == PresentedOffline || s.State == Unconfirmed || s.State == Disputed
+}
+
+// TakesReceipt says that a receipt can be of this sale: somebody may have seen its
+// code, if only in the lost part of a restored one, and it has none yet.
+func (s *Sale) TakesReceipt() bool {
+	switch {
+	case s.Own == nil || s.Own.Receipt != nil:
+		return false
+	case s.Exposed():
+		return true
+	}
+	return (s.State == Cancelled || s.State == Expired) && (s.Own.Shown > 0 || s.Restored != nil)
 }
 
 // Offline says that the state belongs to sales that the provider never hears of.
