@@ -107,7 +107,7 @@ func TestRestore(t *testing.T) {
 		t.Fatalf("an old sale is told: %+v, %v", old.Restored, err)
 	}
 	old = commit(t, db, old.ID, sale.Event{Kind: sale.RefundRequested, Amount: money.Money{Minor: 1, Currency: "CNY"}, By: "c1"})
-	if step := old.Next(db.Now(), sale.Watch{}, sale.DefaultPlan()); step.Do != sale.QueryRefund || step.RefundNo != old.Current().OrderNo+"R1" || old.Refunds[0].No == step.RefundNo {
+	if step := old.Next(db.Now(), sale.Watch{}, sale.DefaultPlan()); step.Do != sale.Query || old.Refunds[0].No == old.Current().OrderNo+"R1" {
 		t.Errorf("an old sale is refunded by %+v as %s", step, old.Refunds[0].No)
 	}
 	list, err := db.Cases(10, 0, func(c store.Case) bool { return c.Kind == store.StoreRestored })

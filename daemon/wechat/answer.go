@@ -137,7 +137,7 @@ func (c *Client) judge(step sale.Step, s sale.Sale, t transaction) sale.Event {
 		if t.AppID == "" || t.Amount.Currency != string(currency) || !s.Tells(paid) || !transactionForm.MatchString(t.TransactionID) {
 			return unclear(whyMismatch)
 		}
-		return sale.Event{Kind: sale.Received, TransactionID: t.TransactionID, Amount: paid}
+		return sale.Event{Kind: sale.Received, TransactionID: t.TransactionID, Amount: paid, Returned: t.State == "REFUND"}
 	case "USERPAYING":
 		return fact(sale.Waiting, whyPaying)
 	case "NOTPAY":

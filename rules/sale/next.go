@@ -47,6 +47,8 @@ type Poll struct {
 	Last    Instant // when the last of them ended
 	Missing int     // how many in a row said that there is no such order
 	Heard   bool    // the last of them was answered
+	Paid    bool    // and said that the order was paid
+	Whole   bool    // and that nothing of it was asked back
 }
 
 // Watch is what a running process remembers of its polls, by order or refund
@@ -76,7 +78,8 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 		p.First = now
 	}
 	p.Last = now
-	p.Heard = ev.Kind != Unclear
+	p.Heard, p.Paid = ev.Kind != Unclear, ev.Kind == Received
+	p.Whole = p.Paid && !ev.Returned
 	switch ev.Kind {
 	case Missing:
 		p.Missing++

@@ -104,6 +104,9 @@ func (p *provider) execute(s Sale, step Step, now Instant) Event {
 	case Query:
 		if ev.Kind = p.state(o, now); o != nil {
 			ev.Amount = cny
+			for _, r := range p.refunds {
+				ev.Returned = ev.Returned || r.orderNo == step.OrderNo
+			}
 		}
 	case Close, Reverse:
 		switch {

@@ -68,16 +68,21 @@ func (s *Sale) nextRefundNo(orderNo string) string {
 	return s.own(orderNo) + strconv.Itoa(n)
 }
 
-// lostRefundNos are the numbers that the lost part can have given the next refund.
+// lostRefundNos are the numbers that the lost part can have given to refunds. One that
+// the provider did not take leaves a gap.
 func (s *Sale) lostRefundNos(orderNo string) (list []string) {
-	n := 1
+	first := 1
 	for i := range s.Refunds {
-		if r := &s.Refunds[i]; r.OrderNo == orderNo && !s.ours(r) {
-			n++
+		if r := &s.Refunds[i]; r.OrderNo == orderNo && !s.ours(r) && !r.Found {
+			first++
 		}
 	}
 	for _, at := range s.Restored.Rows {
-		list = append(list, row(orderNo, at)+strconv.Itoa(n))
+		for n := first; n <= maxRefunds; n++ {
+			if no := row(orderNo, at) + strconv.Itoa(n); s.Refund(no) == nil {
+				list = append(list, no)
+			}
+		}
 	}
 	return list
 }
@@ -133,17 +138,29 @@ func (s *Sale) nextTrace(now Now, w Watch, p Plan) []Step {
 		steps = append(steps, trace("", asks, now, w, p))
 	}
 	for i := range s.Attempts {
-		no := s.Attempts[i].OrderNo
-		if !s.untraced(no) || !s.askedFor(no, w) {
-			continue
+		if no := s.Attempts[i].OrderNo; s.untraced(no) {
+			steps = append(steps, s.traceRefunds(no, now, w, p))
 		}
-		var asks []Step
-		for _, lost := range s.lostRefundNos(no) {
-			asks = append(asks, Step{Do: QueryRefund, OrderNo: no, RefundNo: lost})
-		}
-		steps = append(steps, trace(no, asks, now, w, p))
 	}
 	return steps
+}
+
+// traceRefunds asks first whether anything of an order's money was asked back at all:
+// that is one question, and mostly the last. One by one it takes fifty.
+func (s *Sale) traceRefunds(no string, now Now, w Watch, p Plan) Step {
+	switch poll := w.Polls[no]; {
+	case poll.Whole:
+		return trace(no, nil, now, w, p)
+	case !poll.Paid:
+		return trace(no, []Step{{Do: Query, OrderNo: no}}, now, w, p)
+	case !s.askedFor(no, w):
+		return Step{}
+	}
+	var asks []Step
+	for _, lost := range s.lostRefundNos(no) {
+		asks = append(asks, Step{Do: QueryRefund, OrderNo: no, RefundNo: lost})
+	}
+	return trace(no, asks, now, w, p)
 }
 
 // trace is the question that is due first, until the provider knows nothing of any.
