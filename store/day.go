@@ -25,11 +25,11 @@ type ClosedDay struct {
 	Number    int             `json:"number"`
 	By        string          `json:"by,omitempty"`
 	Wall      time.Time       `json:"wall"`
-	At        sale.Instant    `json:"at"`      // of the last line of the journal that is in it
-	Seq       uint64          `json:"seq"`     // of that line
-	Entries   uint64          `json:"entries"` // the last line about a drawer that is in it
-	Closing   []day.Balance   `json:"closing"` // the provider's account after that line
-	Held      []sale.ID       `json:"held,omitempty"`
+	At        sale.Instant    `json:"at"`             // of the last line of the journal that is in it
+	Seq       uint64          `json:"seq"`            // of that line
+	Entries   uint64          `json:"entries"`        // the last line about a drawer that is in it
+	Closing   []day.Balance   `json:"closing"`        // the provider's account after that line
+	Held      []sale.ID       `json:"held,omitempty"` // sales that wait for a person or a receipt, to be looked at again
 	Report    json.RawMessage `json:"report,omitempty"`
 	Statement string          `json:"statement,omitempty"` // what is signed
 	Key       []byte          `json:"key,omitempty"`       // Ed25519, public
@@ -155,6 +155,7 @@ func (db *DB) endDay(by string, sign Signer, once sale.Once) (next *ClosedDay, w
 		c := ClosedDay{
 			Number: p.Number, By: by, Wall: p.Ended, At: p.at, Seq: p.Head.Seq, Entries: p.entries, Closing: p.Closing, Held: p.held,
 		}
+		slices.Sort(c.Held)
 		if c.Report, err = json.Marshal(report); err != nil {
 			return err
 		}

@@ -23,15 +23,21 @@ type period struct {
 	from    ClosedDay
 	at      sale.Instant
 	entries uint64
-	touched map[sale.ID][]string // sales with lines in the period, and the refunds that arrived in it
+	touched map[sale.ID]touch // sales with lines in the period, and those that are to be looked at anyway
 	held    []sale.ID
+}
+
+// touch is what arrived for a sale within the period.
+type touch struct {
+	refunds []string
+	receipt bool
 }
 
 // period reads what the open day is made of. Sales are loaded one by one as they are
 // added up; what is held of each is its number.
 func (db *DB) period(tx *bbolt.Tx) (*period, error) {
 	b := tx.Bucket(dayBucket)
-	p := &period{tx: tx, touched: make(map[sale.ID][]string)}
+	p := &period{tx: tx, touched: make(map[sale.ID]touch)}
 	var err error
 	if p.from, err = lastClosed(b); err != nil {
 		return nil, err
@@ -71,8 +77,11 @@ func (db *DB) period(tx *bbolt.Tx) (*period, error) {
 func (p *period) read() error {
 	err := ledger.After(p.tx, p.from.Seq, func(_ uint64, line ledger.Line) error {
 		done := p.touched[line.Sale]
-		if line.Event.Kind == sale.RefundDone {
-			done = append(done, line.Event.RefundNo)
+		switch line.Event.Kind {
+		case sale.RefundDone:
+			done.refunds = append(done.refunds, line.Event.RefundNo)
+		case sale.ReceiptFound:
+			done.receipt = true
 		}
 		p.touched[line.Sale], p.at = done, line.Event.At
 		if p.Began.IsZero() {
@@ -95,7 +104,7 @@ func (p *period) read() error {
 
 func (p *period) look(id sale.ID) {
 	if _, known := p.touched[id]; !known {
-		p.touched[id] = nil
+		p.touched[id] = touch{}
 	}
 }
 
@@ -119,7 +128,7 @@ func (p *period) records() iter.Seq2[day.Record, error] {
 				yield(day.Record{}, err)
 				return
 			}
-			if slices.ContainsFunc(s.Refunds, func(r sale.Refund) bool { return r.State == sale.RefundHeld }) {
+			if s.Exposed() || slices.ContainsFunc(s.Refunds, func(r sale.Refund) bool { return r.State == sale.RefundHeld }) {
 				p.held = append(p.held, id)
 			}
 			if !yield(day.Record{Before: p.before(s, done), After: s}, nil) {
@@ -130,9 +139,9 @@ func (p *period) records() iter.Seq2[day.Record, error] {
 }
 
 // before is the sale as it was when the period began, as far as a report asks: which
-// of its orders were paid and which refunds had arrived. The facts say so by
+// of its orders were paid, which refunds had arrived, whether there was a receipt. The facts say so by
 // themselves; the postings, which they are held against, are not looked at.
-func (p *period) before(s sale.Sale, done []string) sale.Sale {
+func (p *period) before(s sale.Sale, done touch) sale.Sale {
 	if s.Begun > p.from.At {
 		return sale.Sale{}
 	}
@@ -144,10 +153,13 @@ func (p *period) before(s sale.Sale, done []string) sale.Sale {
 		was.Attempts = append(was.Attempts, a)
 	}
 	for _, r := range s.Refunds {
-		if slices.Contains(done, r.No) {
+		if slices.Contains(done.refunds, r.No) {
 			r.State = sale.RefundOwed
 		}
 		was.Refunds = append(was.Refunds, r)
+	}
+	if s.Own != nil && !done.receipt {
+		was.Own = s.Own
 	}
 	return was
 }

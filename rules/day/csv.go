@@ -13,10 +13,10 @@ import (
 // columns of the table, in which every line says what day it is of.
 var columns = []string{
 	"kind", "till", "number", "began", "ended", "head_seq", "head", "record", "operator", "method", "state", "currency",
-	"sales", "payments", "paid", "refunds", "refunded", "opening", "closing", "owed", "expected", "counted", "over", "sale", "order_no", "code", "amount", "message",
+	"sales", "payments", "paid", "refunds", "refunded", "opening", "closing", "owed", "banked", "expected", "counted", "over", "sale", "order_no", "code", "amount", "message",
 }
 
-// WriteCSV writes the report as a table of rows, totals, drawers and missing items,
+// WriteCSV writes the report as a table of rows, totals, drawers, exposed sales and missing items,
 // which the column "record" tells apart. Amounts are decimals of their currency.
 func (r Report) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
@@ -42,11 +42,16 @@ func (r Report) WriteCSV(w io.Writer) error {
 	for _, t := range r.Totals {
 		line("total", map[string]string{
 			"currency": string(t.Currency), "paid": decimal(t.Paid, t.Currency), "refunded": decimal(t.Refunded, t.Currency), "opening": decimal(t.Opening, t.Currency),
-			"closing": decimal(t.Closing, t.Currency), "owed": decimal(t.Owed, t.Currency),
+			"closing": decimal(t.Closing, t.Currency), "owed": decimal(t.Owed, t.Currency), "banked": decimal(t.Banked, t.Currency),
 		})
 	}
 	for _, c := range r.Drawers {
 		line("drawer", c.cells())
+	}
+	for _, e := range r.Exposed {
+		line("exposed", map[string]string{
+			"method": string(Own), "state": e.State, "currency": string(e.Currency), "sales": strconv.Itoa(e.Sales), "amount": decimal(e.Sum, e.Currency),
+		})
 	}
 	for _, m := range r.Missing {
 		line("missing", map[string]string{

@@ -91,7 +91,7 @@ func TestZ(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Report{
-		Kind: Z, Till: "T1", Number: 7, Began: began, Ended: ended, Head: Head{Seq: 41, Link: "c0ffee"}, Missing: []Missing{}, Balanced: true,
+		Kind: Z, Till: "T1", Number: 7, Began: began, Ended: ended, Head: Head{Seq: 41, Link: "c0ffee"}, Exposed: []Exposed{}, Missing: []Missing{}, Balanced: true,
 		Rows: []Row{
 			{Operator: "amy", Method: Cash, Currency: "CNY", Sales: 2, Payments: 2, Paid: 3000, Refunds: 1, Refunded: 500},
 			{Operator: "amy", Method: QR, State: "paid", Currency: "CNY", Sales: 1, Payments: 1, Paid: 1280},

@@ -15,13 +15,17 @@ type Method string
 const (
 	QR   Method = "merchant_code" // the payer scanned the till's code
 	Code Method = "payer_code"    // the till scanned the payer's code
+	Own  Method = "own_code"      // the payer scanned a code that the till made without the provider
 	Cash Method = "cash"
 )
 
-// MethodOf is the method of a sale that went through the provider.
+// MethodOf is the method of a sale.
 func MethodOf(s sale.Sale) Method {
-	if s.Flow == sale.Payer {
+	switch s.Flow {
+	case sale.Payer:
 		return Code
+	case sale.Offline:
+		return Own
 	}
 	return QR
 }

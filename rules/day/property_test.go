@@ -88,7 +88,7 @@ func (w *world) sale(i int) {
 func (w *world) journal() {
 	gaps := make(map[order]int64)
 	for _, l := range legs(w.records) {
-		k := order{l.Sale, l.OrderNo, l.Amount.Currency}
+		k := order{l.Sale, l.OrderNo, l.Amount.Currency, l.Account}
 		switch fault := rapid.IntRange(0, 39).Draw(w.t, "planted in the journal"); {
 		case l.Account != sale.Provider || fault > 2:
 		case fault == 0: // never posted
@@ -106,7 +106,7 @@ func (w *world) journal() {
 	}
 	if rapid.IntRange(0, 9).Draw(w.t, "planted out of nothing") == 0 {
 		l := Leg{"GHOST", sale.Posting{Account: sale.Provider, Amount: cny(w.minor("ghost")), OrderNo: "GHOST1"}}
-		gaps[order{l.Sale, l.OrderNo, "CNY"}] += l.Amount.Minor
+		gaps[order{l.Sale, l.OrderNo, "CNY", sale.Provider}] += l.Amount.Minor
 		w.legs = append(w.legs, l)
 	}
 	for k, gap := range gaps {

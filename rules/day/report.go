@@ -27,8 +27,19 @@ type Report struct {
 	Rows     []Row     `json:"rows"`
 	Totals   []Total   `json:"totals"`
 	Drawers  []Count   `json:"drawers"`
+	Exposed  []Exposed `json:"exposed"`
 	Missing  []Missing `json:"missing"` // of an X report; a Z report has none
 	Balanced bool      `json:"balanced"`
+}
+
+// Exposed are sales for which the till showed a code of its own and no receipt was
+// found: whatever an operator has seen, it is not money of the day and in no sum of
+// it. They keep no day open: nobody can say when a receipt comes.
+type Exposed struct {
+	State    string         `json:"state"`
+	Currency money.Currency `json:"currency"`
+	Sales    int            `json:"sales"`
+	Sum      int64          `json:"sum"`
 }
 
 // Row is what one operator took and gave back by one method, in one currency, on
@@ -46,15 +57,16 @@ type Row struct {
 }
 
 // Total is one currency's money equation: Opening + Paid - Refunded = Closing. Cash
-// is beside it and in none of these.
+// and what came to the shop's own account are beside it and in none of these.
 type Total struct {
 	Currency money.Currency `json:"currency"`
 	Opening  int64          `json:"opening"`
 	Paid     int64          `json:"paid"`
 	Refunded int64          `json:"refunded"`
 	Closing  int64          `json:"closing"`
-	Owed     int64          `json:"owed"` // of Closing: promised to payers and not with them yet
-	Cash     int64          `json:"cash"` // taken less returned
+	Owed     int64          `json:"owed"`   // of Closing: promised to payers and not with them yet
+	Cash     int64          `json:"cash"`   // taken less returned
+	Banked   int64          `json:"banked"` // came to the shop's own account, by receipts
 }
 
 // Count is a drawer with what should be in it.

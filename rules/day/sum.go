@@ -17,10 +17,10 @@ func (d Day) X(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) (Re
 	if err := d.check(); err != nil {
 		return Report{}, err
 	}
-	s := sums{Day: d, rows: make(map[row]*Row), totals: make(map[money.Currency]*Total), orders: make(map[order]*moved), seen: make(map[sale.ID]bool)}
+	s := sums{Day: d, rows: make(map[row]*Row), totals: make(map[money.Currency]*Total), orders: make(map[order]*moved), seen: make(map[sale.ID]bool), exposed: make(map[Exposed]*Exposed)}
 	s.report = Report{
 		Kind: X, Till: d.Till, Number: d.Number, Began: d.Began, Ended: d.Ended, Head: d.Head,
-		Rows: []Row{}, Totals: []Total{}, Drawers: []Count{}, Missing: []Missing{},
+		Rows: []Row{}, Totals: []Total{}, Drawers: []Count{}, Exposed: []Exposed{}, Missing: []Missing{},
 	}
 	for r, err := range records {
 		if err == nil {
@@ -67,11 +67,13 @@ type row struct {
 	currency money.Currency
 }
 
-// order is one order's money in one currency.
+// order is one order's money in one currency, at the provider or in the shop's own
+// account.
 type order struct {
 	sale     sale.ID
 	no       string
 	currency money.Currency
+	account  sale.Account
 }
 
 // moved is what an order moved to the shop, as its sale and as the journal has it.
@@ -88,6 +90,8 @@ type sums struct {
 	totals map[money.Currency]*Total
 	orders map[order]*moved
 	seen   map[sale.ID]bool
+
+	exposed map[Exposed]*Exposed // by state and currency
 }
 
 // plus adds to a sum, which may not overflow.
@@ -150,6 +154,9 @@ func (s *sums) record(r Record) error {
 			}
 		}
 	}
+	if err := s.own(k, before, after); err != nil {
+		return err
+	}
 	for i := range after.Refunds {
 		f := &after.Refunds[i]
 		was := before.Refund(f.No)
@@ -168,10 +175,33 @@ func (s *sums) record(r Record) error {
 	return nil
 }
 
+// own adds a sale without the provider: what a receipt says that came in the period,
+// and what nobody has found a receipt of.
+func (s *sums) own(k row, before, after *sale.Sale) error {
+	if after.Exposed() {
+		at := Exposed{State: k.state, Currency: k.currency}
+		if s.exposed[at] == nil {
+			s.exposed[at] = &Exposed{State: k.state, Currency: k.currency}
+		}
+		e := s.exposed[at]
+		e.Sales++
+		return plus(&e.Sum, after.Amount.Minor)
+	}
+	n := after.Banked() - before.Banked()
+	if n == 0 {
+		return nil
+	}
+	r, t := s.row(k), s.total(k.currency)
+	r.Payments++
+	m := s.order(order{after.ID, string(after.ID), k.currency, sale.Bank})
+	m.operator, m.state = after.Operator, after.State.String()
+	return errors.Join(plus(&r.Paid, n), plus(&t.Banked, n), plus(&m.here, n))
+}
+
 func (s *sums) paid(k row, after *sale.Sale, no string) error {
 	r, t := s.row(k), s.total(k.currency)
 	r.Payments++
-	m := s.order(order{after.ID, no, k.currency})
+	m := s.order(order{after.ID, no, k.currency, sale.Provider})
 	m.operator, m.state = after.Operator, after.State.String()
 	n := after.Amount.Minor
 	return errors.Join(plus(&r.Paid, n), plus(&t.Paid, n), plus(&m.here, n))
@@ -180,7 +210,7 @@ func (s *sums) paid(k row, after *sale.Sale, no string) error {
 func (s *sums) refunded(k row, after *sale.Sale, f *sale.Refund) error {
 	r, t := s.row(k), s.total(k.currency)
 	r.Refunds++
-	m := s.order(order{after.ID, f.OrderNo, k.currency})
+	m := s.order(order{after.ID, f.OrderNo, k.currency, sale.Provider})
 	m.operator, m.state = after.Operator, after.State.String()
 	n := f.Amount.Minor
 	return errors.Join(plus(&r.Refunded, n), plus(&t.Refunded, n), plus(&m.here, -n))
@@ -195,10 +225,10 @@ func (s *sums) doubt(after *sale.Sale, a *sale.Attempt) {
 
 // post adds a leg of the journal.
 func (s *sums) post(l Leg) error {
-	if l.Account != sale.Provider {
+	if l.Account != sale.Provider && l.Account != sale.Bank {
 		return nil
 	}
-	return plus(&s.order(order{l.Sale, l.OrderNo, l.Amount.Currency}).posted, l.Amount.Minor)
+	return plus(&s.order(order{l.Sale, l.OrderNo, l.Amount.Currency, l.Account}).posted, l.Amount.Minor)
 }
 
 func (s *sums) drawers() error {
@@ -252,8 +282,10 @@ func (s *sums) equation() error {
 		}
 	}
 	for k, m := range s.orders {
-		if err := add(k.currency, m.posted); err != nil {
-			return err
+		if k.account == sale.Provider {
+			if err := add(k.currency, m.posted); err != nil {
+				return err
+			}
 		}
 		if m.posted == m.here {
 			continue
@@ -300,6 +332,12 @@ func (s *sums) finish() Report {
 	for _, c := range slices.Sorted(maps.Keys(s.totals)) {
 		r.Totals = append(r.Totals, *s.totals[c])
 	}
+	for _, e := range s.exposed {
+		r.Exposed = append(r.Exposed, *e)
+	}
+	slices.SortFunc(r.Exposed, func(a, b Exposed) int {
+		return cmp.Or(strings.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency))
+	})
 	slices.SortStableFunc(r.Missing, func(a, b Missing) int {
 		return cmp.Or(cmp.Compare(a.Why, b.Why), cmp.Compare(a.Sale, b.Sale), strings.Compare(a.OrderNo, b.OrderNo), cmp.Compare(a.Amount.Currency, b.Amount.Currency))
 	})
