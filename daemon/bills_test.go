@@ -293,7 +293,7 @@ func TestBillsWaitForTheClock(t *testing.T) {
 	if v, err := r.Bills(); err != nil || !v.Blind || len(v.Bills) > 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if _, err := r.FetchBill("2026-03-04"); err == nil || !strings.Contains(err.Error(), "clock") {
+	if _, err := r.FetchBill(t.Context(), "2026-03-04"); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("%v", err)
 	}
 }

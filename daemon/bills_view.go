@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -73,12 +74,18 @@ func (b *bills) Bill(date string) (api.Bill, error) {
 }
 
 // FetchBill has a bill fetched and compared anew, soon.
-func (b *bills) FetchBill(date string) (api.Bill, error) {
+func (b *bills) FetchBill(ctx context.Context, date string) (api.Bill, error) {
 	refuse := func(code, detail, hint string) (api.Bill, error) {
 		return api.Bill{}, api.NewProblem(http.StatusConflict, code, detail, hint)
 	}
 	day, err := time.ParseInLocation(time.DateOnly, date, beijing)
 	now, ok := b.now()
+	if !ok && b.conf.Enabled && err == nil {
+		soon, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		b.peek(soon, date)
+		now, ok = b.now()
+	}
 	switch {
 	case err != nil:
 		return api.Bill{}, err

@@ -54,6 +54,8 @@ type Till struct {
 	Shop       string         `toml:"shop"`        // what customers know the shop by, on their screen
 	Currency   money.Currency `toml:"currency"`    // what the page offers
 	SecretFile string         `toml:"secret_file"` // signs the idempotency keys; at least 16 bytes
+	// SignKeyFile signs closed days; empty is a file beside the store, which is made.
+	SignKeyFile string `toml:"sign_key_file"`
 	// DeviceFiles are what this machine is known by, where the kernel knows no serial
 	// number: files that a copy of its disk does not have.
 	DeviceFiles []string `toml:"device_files"`
@@ -187,7 +189,7 @@ func ownRate(key []string) bool {
 // resolve turns the file names of the configuration into paths.
 func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
 	names := []*string{
-		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Backup.To, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir,
+		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Backup.To, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir, &c.Till.SignKeyFile,
 		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
 	}
 	for i := range c.WeChat.PlatformKeys {

@@ -125,10 +125,11 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.vitals.Gateway = gateway
 	d.openDesk()
 	d.backups = newBackups(cfg, d.store, o.Log)
+	reports := newDays(cfg, d.store, o.Log)
 	d.bills = newBills(cfg, d.store, d.gateway, func(code, message string) { d.web.Tell(code, message) }, o.Log)
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Days: reports, Drawers: reports, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}

@@ -48,7 +48,7 @@ var rooms = []room{
 	{"store/sealed", nil},
 
 	{"daemon/sim", nil}, // the outsider: an error of ours copied into it would be confirmed by it
-	{"daemon/api", []string{"rules/money", "rules/sale"}},
+	{"daemon/api", []string{"rules/money", "rules/sale", "rules/day"}},
 	{"daemon/wechat", []string{"rules/money", "rules/sale"}},
 	{"daemon/aipay", []string{"rules/money", "rules/sale", "rules/explain", "daemon/wechat"}}, // its requests are signed like WeChat's
 	{"daemon/llm", []string{"rules/money", "rules/sale", "rules/explain"}},                    // holds what leaves against the closed vocabulary
@@ -57,7 +57,7 @@ var rooms = []room{
 	{"daemon/fleet", []string{"rules/money", "rules/sale", "store/queue"}},
 	{"daemon/advisor", []string{"rules", "rules/money", "rules/sale"}},                // models through its own interface
 	{"daemon/checkout", []string{"rules", "rules/money", "rules/sale", "hw/scanner"}}, // a Scan is its input
-	{"daemon/web", []string{"rules", "rules/money", "rules/sale", "hw/qr", "daemon/api"}},
+	{"daemon/web", []string{"rules", "rules/money", "rules/sale", "rules/day", "hw/qr", "daemon/api"}},
 	{"daemon/doctor", []string{ // what a till is made of, looked at from beside it
 		"rules/money", "rules/sale", "rules/explain", "rules/intent", "hw/device", "daemon/api", "daemon/wechat", "daemon/aipay", "daemon/llm",
 	}},

@@ -3,22 +3,25 @@ package api
 import (
 	"fmt"
 	"net/http"
+
+	"qrposd/rules/day"
 )
 
 // Problem answers a request that was refused (RFC 9457). Code and Hint are
 // extension members: the code is for programs and never changes, the detail and
 // the hint are for people.
 type Problem struct {
-	Type      string       `json:"type,omitempty" format:"uri-reference" doc:"about:blank where it is missing: title and status say it all"`
-	Title     string       `json:"title" example:"Unprocessable Entity"`
-	Status    int          `json:"status" example:"422"`
-	Detail    string       `json:"detail" example:"the amount is zero"`
-	Instance  string       `json:"instance,omitempty" format:"uri-reference" doc:"The sale it is about, where one exists"`
-	Code      string       `json:"code" example:"amount_zero"`
-	Hint      string       `json:"hint,omitempty" example:"enter what the customer has to pay"`
-	Text      *Text        `json:"text,omitempty" doc:"The detail in the cashier's languages, where a cashier can cause it"`
-	Fields    []FieldFault `json:"errors,omitempty" doc:"Every part of the request that is wrong"`
-	RequestID string       `json:"request_id,omitempty" doc:"Under which the till's log has more"`
+	Type      string        `json:"type,omitempty" format:"uri-reference" doc:"about:blank where it is missing: title and status say it all"`
+	Title     string        `json:"title" example:"Unprocessable Entity"`
+	Status    int           `json:"status" example:"422"`
+	Detail    string        `json:"detail" example:"the amount is zero"`
+	Instance  string        `json:"instance,omitempty" format:"uri-reference" doc:"The sale it is about, where one exists"`
+	Code      string        `json:"code" example:"amount_zero"`
+	Hint      string        `json:"hint,omitempty" example:"enter what the customer has to pay"`
+	Text      *Text         `json:"text,omitempty" doc:"The detail in the cashier's languages, where a cashier can cause it"`
+	Fields    []FieldFault  `json:"errors,omitempty" doc:"Every part of the request that is wrong"`
+	Missing   []day.Missing `json:"missing,omitempty" doc:"Everything that keeps the day open"`
+	RequestID string        `json:"request_id,omitempty" doc:"Under which the till's log has more"`
 }
 
 // FieldFault is one wrong part of a request. The wrong value is not repeated:
@@ -81,6 +84,7 @@ var faults = map[string]Text{
 	"sale_in_doubt":       {"It is not certain yet whether the sale is paid. Do not charge again.", "尚不确定是否已付款，请勿重复收款。"},
 	"case_not_found":      {"There is no such case.", "没有这个事项。"},
 	"case_closed":         {"The case is closed already.", "该事项已关闭。"},
+	"day_open":            {"The day cannot be closed yet. The list says what is missing.", "暂不能日结，所缺事项见列表。"},
 	"bill_differs":        {"The provider's bill of a day differs from the till's books. Nothing was changed; each difference is in the list of cases.", "支付平台的账单与本机账目有差异。账目未作更改，详见事项列表。"},
 	"bill_missing":        {"The provider's bill of a day could not be had. The till goes on trying; tell the owner.", "无法取得支付平台的账单，本机会继续尝试，请告知店主。"},
 	"case_opened":         {"A payment needs the owner's attention. Nothing was changed; it is in the list of cases.", "有一笔付款需要店主查看。账目未作更改，详见事项列表。"},

@@ -50,6 +50,12 @@ func check(_ context.Context, c *call) error {
 		if report.Cases > 0 {
 			fmt.Fprintf(c.out, "%d cases for the owner, %d of them open\n", report.Cases, report.OpenCases)
 		}
+		if report.Days+report.DrawerLines > 0 {
+			fmt.Fprintf(c.out, "%d days closed, %d lines about drawers\n", report.Days, report.DrawerLines)
+		}
+		for _, key := range report.DayKeys {
+			fmt.Fprintf(c.out, "  signed with the key %x\n", key)
+		}
 	}
 	return nil
 }

@@ -71,6 +71,7 @@ func verbs() []verb {
 		{"sale", "open|ls|show|cancel|refund|scan ...", "make and look at sales of a running till", saleVerb},
 		{"case", "ls|show|close ...", "look at what waits for the owner of a running till, and close it", caseVerb},
 		{"bill", "ls|fetch|show ...", "look at the provider's bills of a running till, and fetch one anew", billVerb},
+		{"day", "x|z|ls|show|drawer ...", "look at the day of a running till, close it, and enter what is in a drawer", dayVerb},
 		{"rules", "default|check|test|replay|shadow|explain ...", "look at rules and try them", rulesVerb},
 		{"check", "[-q] FILE", "verify a store file of a stopped till", check},
 		{"doctor", "-config FILE [-live] [-offline]", "examine the installation and the machine", examine},

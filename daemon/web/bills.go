@@ -14,7 +14,7 @@ type Bills interface {
 	Bills() (api.Bills, error)
 	Bill(date string) (api.Bill, error)
 	// FetchBill has it fetched and compared anew, soon.
-	FetchBill(date string) (api.Bill, error)
+	FetchBill(ctx context.Context, date string) (api.Bill, error)
 }
 
 // BillByDate names the day a request is about.
@@ -43,9 +43,9 @@ func (s *Server) billRoutes(r *router) {
 		}
 		return &billsOutput{v}, nil
 	}
-	one := func(of func(string) (api.Bill, error)) func(context.Context, *BillByDate) (*billOutput, error) {
+	one := func(of func(context.Context, string) (api.Bill, error)) func(context.Context, *BillByDate) (*billOutput, error) {
 		return func(ctx context.Context, in *BillByDate) (*billOutput, error) {
-			v, err := of(in.Date)
+			v, err := of(ctx, in.Date)
 			if err != nil {
 				return nil, s.fail(ctx, err)
 			}
@@ -53,7 +53,7 @@ func (s *Server) billRoutes(r *router) {
 		}
 	}
 	huma.Register(r, r.op(http.MethodGet, "/v1/bills", "listBills", "List the provider's bills of the last days, newest first"), list)
-	huma.Register(r, r.op(http.MethodGet, "/v1/bills/{date}", "getBill", "Look at the bill of a day, with what differs", unknown, invalid), one(s.Bills.Bill))
+	huma.Register(r, r.op(http.MethodGet, "/v1/bills/{date}", "getBill", "Look at the bill of a day, with what differs", unknown, invalid), one(func(_ context.Context, date string) (api.Bill, error) { return s.Bills.Bill(date) }))
 	fetch := r.op(http.MethodPost, "/v1/bills/{date}/fetch", "fetchBill", "Fetch and compare the bill of a day anew", codes{
 		http.StatusConflict: {"bill_busy", "bill_early", "bill_off", "clock_unknown"},
 	})

@@ -42,6 +42,9 @@ func documented(t *testing.T, doc apiDocument, q request, p api.Problem) {
 	t.Helper()
 	path, _, _ := strings.Cut(q.path, "?")
 	parts := strings.Split(path, "/")
+	if len(parts) > 3 && parts[2] == "days" {
+		parts[3] = "{day}"
+	}
 	if len(parts) > 3 && (parts[2] == "sales" || parts[2] == "cases") {
 		parts[3] = "{id}"
 	}

@@ -74,6 +74,8 @@ type Options struct {
 	Judge   Judge           // nil where sales are not judged
 	Cases   Cases           // nil where nothing waits for an owner
 	Bills   Bills           // nil where none are fetched
+	Days    Days            // nil where no day is closed
+	Drawers Drawers         // nil with Days
 	Metrics func(io.Writer) // in the Prometheus text format; nil is none
 	// Rung is told what lies in the basket of the sale that is about to be opened under
 	// a key, and nil when that is over; nil where nobody wants to know.
