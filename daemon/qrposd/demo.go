@@ -36,6 +36,7 @@ func demo(ctx context.Context, c *call) error {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
+	s.world.Bank.Watch(ownCodes(&api.Client{Base: d.page}))
 	fmt.Fprintf(c.out, "cashier page   %s\nsecond screen  %s/customer\ncustomer phone %s/sim/\nfaults         `qrposd demo -h`, or on the customer's page\n%s", d.page, d.page, s.url, s.hint("scenarios      "))
 	if *once {
 		t := &tour{sim: s, till: &api.Client{Base: d.page}, out: c.out}
@@ -56,6 +57,21 @@ func demo(ctx context.Context, c *call) error {
 		d.ended <- err
 	}
 	return errors.Join(d.stop(), s.close())
+}
+
+// ownCodes are the texts that a telephone at the counter can read: of the codes that
+// the till has made by itself and shows now.
+func ownCodes(till *api.Client) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		list, err := till.Offline(ctx)
+		var texts []string
+		for _, s := range list.Sales {
+			if s.QR != nil {
+				texts = append(texts, s.QR.Text)
+			}
+		}
+		return texts, err
+	}
 }
 
 // process is a till in a process of its own.

@@ -16,10 +16,9 @@ import (
 type Bank struct {
 	// Now is the banks' clock; nil is time.Now.
 	Now func() time.Time
-	// Counter is what a telephone sees on the shop's screens: the codes' texts. nil sees none.
-	Counter func(context.Context) ([]string, error)
 
 	mu     sync.Mutex
+	look   func(context.Context) ([]string, error)
 	book   []BankPayment
 	forged []BankPayment
 }
@@ -175,13 +174,23 @@ func (b *Bank) arrived() []BankPayment {
 	return list
 }
 
+// Watch has telephones look at the shop's screens: look lists the codes' texts.
+func (b *Bank) Watch(look func(context.Context) ([]string, error)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look = look
+}
+
 // counter is what the shop's screens ask for now, as a telephone reads it.
 func (b *Bank) counter(ctx context.Context) ([]BankShown, error) {
 	list := []BankShown{}
-	if b.Counter == nil {
+	b.mu.Lock()
+	look := b.look
+	b.mu.Unlock()
+	if look == nil {
 		return list, nil
 	}
-	texts, err := b.Counter(ctx)
+	texts, err := look(ctx)
 	for _, text := range texts {
 		c, unread := readCode(text)
 		if unread == nil {

@@ -1,4 +1,5 @@
 import { $, api, draw, el, money } from "./kit.js";
+import { drawBank, wireBank } from "./bank.js";
 import { drawAI, drawRates, drawScenarios, drawWallet, wire } from "./scenarios.js";
 import { label, lang, t } from "./words.js";
 
@@ -141,18 +142,20 @@ async function refresh() {
     ]);
     drawScreen(screen); drawBooks(counts); drawLink(link); drawModels(models); drawScanner(sc); drawCode();
     drawScenarios(list, attempt); drawAI(counts.ai, counts.notices); drawRates(ai, notices); drawWallet(wallet, selfies);
+    await drawBank(attempt, note);
   } catch (e) {
     note(t("gone", { why: e.message }), "bad");
   }
 }
 
 function tab(name) {
-  for (const k of ["scan", "pay"]) {
+  for (const k of ["scan", "bank", "pay"]) {
     $("tab-" + k).setAttribute("aria-selected", k === name);
     $("pane-" + k).hidden = k !== name;
   }
 }
 $("tab-scan").onclick = () => tab("scan");
+$("tab-bank").onclick = () => tab("bank");
 $("tab-pay").onclick = () => attempt(async () => { tab("pay"); if (!code) await freshCode(); });
 $("fresh").onclick = () => attempt(freshCode);
 $("behaviour").onchange = () => attempt(freshCode);
@@ -181,6 +184,7 @@ for (const b of document.querySelectorAll("[data-action]")) {
 label();
 $("language").onclick = () => { location.search = `?lang=${lang === "zh" ? "en" : "zh"}`; };
 wire(attempt);
+wireBank(attempt, note);
 
 const faults = await api("GET", "faults");
 $("faults").tBodies[0].replaceChildren(...faults.sort((a, b) => a.tail - b.tail).map((f) => {
