@@ -1,6 +1,7 @@
 import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
 import { look } from './cases.js';
+import * as offline from './offline.js';
 import { listen } from './keys.js';
 import { Sales, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
 
@@ -68,11 +69,18 @@ function open(flow, code) {
   act(`open ${JSON.stringify(body)}`, (key) => insist('POST', '/v1/sales', body, key));
 }
 
+// ownCode begins a sale without the provider, in the currency of the scheme's account.
+function ownCode(scheme) {
+  const body = { flow: 'offline', scheme: scheme.scheme, amount: decimal(), currency: scheme.currency };
+  act(`open ${JSON.stringify(body)}`, (key) => insist('POST', '/v1/sales', body, key));
+}
+
 const paysAbroad = () => foreign ?? Boolean(status.pay_in?.default || status.pay_in?.only);
 
 const of = (what) => `/v1/sales/${shown}/${what}`;
 const cancel = () => act(`cancel ${shown}`, () => insist('POST', of('cancel'), {}));
 const agree = () => act(`agree ${shown}`, () => insist('POST', of('consent'), { operator: $('agree-who').value.trim() }));
+const attest = (shows) => act(`attest ${shown} ${shows}`, () => insist('POST', of('attest'), { operator: $('attest-who').value.trim(), shown: shows }));
 const scan = (code) => act(`scan ${shown} ${code}`, () => call('POST', of('scan'), { code }), 'look'); // a code is spent by one try
 
 function scanned(code) {
@@ -116,10 +124,12 @@ function render() {
   const s = sales.get(shown);
   $('entry').hidden = Boolean(shown);
   $('sale').hidden = !s;
+  $('exposure').toggleAttribute('data-beside', Boolean(s));
   $('till').textContent = status.till;
   $('currency').textContent = status.currency;
   $('typed').textContent = decimal();
   $('qr').disabled = $('scan').disabled = busy || !reachable || !digits || !status.currency;
+  offline.choices(decimal(), busy || !reachable || !digits, ownCode);
   const banners = status.notices.map((n) => banner(n.code, say(n.text)));
   if (!reachable) banners.unshift(banner('unreachable', t('unreachable')));
   $('banners').replaceChildren(...banners);
@@ -142,6 +152,7 @@ function renderSale(s) {
   const name = sign(s);
   $('sale').dataset.sign = name;
   $('sale').toggleAttribute('data-price', Boolean(s.price));
+  $('sale').toggleAttribute('data-own', Boolean(s.offline));
   const picture = reachable ? code(s) : undefined; // an old code could be paid
   $('sale').toggleAttribute('data-qr', Boolean(picture));
   $('sign').setAttribute('href', `#i-${name}`);
@@ -160,13 +171,16 @@ function renderSale(s) {
   $('agreeing').hidden = !s.can.consent;
   $('agree-who').hidden = $('agree-label').hidden = !manager;
   $('agree').textContent = manager ? t('approve') : s.price ? t('agreesto', { amount: money(s.amount) }) : t('agrees');
+  $('own-facts').textContent = offline.facts(s.offline);
+  $('attesting').hidden = !s.can.attest;
+  $('settle').hidden = s.can.attest || !(s.can.reconcile || s.can.dispute);
   const over = rests(s);
   $('new').hidden = !(over || leavable(s));
   $('new').textContent = t(over ? 'next' : 'leave');
   $('again').hidden = !(over && s.flow === 'merchant' && name === 'bad');
   $('refund').hidden = !s.can.refund;
   $('cancel').hidden = !s.can.cancel || over;
-  for (const id of ['again', 'refund', 'cancel', 'send', 'agree']) $(id).disabled = busy || !reachable;
+  for (const id of ['again', 'refund', 'cancel', 'send', 'agree', 'attest-yes', 'attest-no']) $(id).disabled = busy || !reachable;
   speak(s);
   tick();
 }
@@ -181,8 +195,9 @@ function speak(s) {
 
 function tick() {
   const left = sales.left(shown), s = sales.get(shown);
-  $('count').textContent = left > 0 && reachable ? t('seconds', { n: left }) : '';
+  $('count').textContent = left > 0 && reachable && !s?.offline ? t('seconds', { n: left }) : '';
   $('price').textContent = s?.price && reachable ? priced(s) : '';
+  offline.tick();
 }
 
 // priced is what the cashier can read out: the rate, and while it can still change
@@ -255,6 +270,9 @@ function start() {
   press('pay-here', () => { foreign = false; render(); });
   press('pay-there', () => { foreign = true; render(); });
   enter('agree-who', agree);
+  press('attest-yes', () => attest(true));
+  press('attest-no', () => attest(false));
+  press('settle', () => offline.open(shown));
   press('send', sendTyped);
   enter('digits', sendTyped);
   press('giving-go', giveBack);
@@ -266,8 +284,11 @@ function start() {
   });
   listen({ type, scanned });
   setInterval(tick, 250);
+  $('attest-who').placeholder = t('who');
+  $('attest-who').ariaLabel = t('looked');
+  offline.begin({ heard: (s) => { sales.put(s); render(); }, show, changed: render });
   render();
-  follow({ loaded, sale: heard, status: (s) => { status = s; render(); look(); }, notice: (n) => { tell(say(n.text)); look(); }, reachable: (is) => { if (is !== reachable) { reachable = is; render(); } } });
+  follow({ loaded, sale: heard, status: (s) => { status = s; render(); look(); offline.refresh(); }, notice: (n) => { tell(say(n.text)); look(); }, reachable: (is) => { if (is !== reachable) { reachable = is; render(); } } });
 }
 
 async function loaded(list) {
@@ -282,6 +303,7 @@ async function loaded(list) {
 
 function heard({ kind, sale }) {
   sales.put(sale);
+  if (sale.flow === 'offline') offline.refresh();
   if (kind === 'begun' && !shown && !digits && !busy) show(sale.id); // a POS has opened it
   else render();
 }

@@ -130,7 +130,7 @@ function renderSale(s) {
   $('price').replaceChildren(...figures);
   $('agree').hidden = s.state !== 'awaiting_confirmation' || !s.can.consent || over;
   $('agree').disabled = busy || performance.now() < steady;
-  $('count').replaceChildren(...(left > 0 ? [`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`] : []));
+  $('count').replaceChildren(...(left > 0 && !s.offline ? [`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`] : []));
 }
 
 // agree says nothing of who agrees: an operator's name is what makes a manager.

@@ -12,6 +12,7 @@ const words = {
     unsure: 'No answer yet. Press the same button again: the sale is not opened twice.',
     look: 'No answer yet. Look at what the sale says before you scan again.',
     scanned: 'A code was scanned, but no amount was typed and no sale waits for it.',
+    who: 'Your name', looked: 'Your name, who looked at the customer’s telephone', shows: 'It shows a payment', showsnot: 'It shows none', settle: 'Money came, or not …',
     nosales: 'There are no sales yet.', auto: 'by itself', done: 'done', owed: 'under way', working: 'under way', failed: 'failed', held: 'needs a person', other: '中文',
   },
   zh: {
@@ -25,6 +26,7 @@ const words = {
     unsure: '尚未收到答复。请再按同一按钮，不会重复开单。',
     look: '尚未收到答复。再次扫码前，请先查看本单状态。',
     scanned: '扫到付款码，但未输入金额，也没有等待扫码的交易。',
+    who: '您的姓名', looked: '查看顾客手机的人', shows: '显示已付款', showsnot: '未显示付款', settle: '登记是否到账…',
     nosales: '暂无交易。', auto: '自动', done: '已完成', owed: '处理中', working: '处理中', failed: '失败', held: '需人工处理', other: 'English',
   },
 };
