@@ -43,6 +43,7 @@ type Config struct {
 	Scanner scanner.Config `toml:"scanner"`
 	Rules   Rules          `toml:"rules"`
 	Models  llm.Models     `toml:"models"`
+	Offline Offline        `toml:"offline"`
 	Timing  Timing         `toml:"timing"`
 	Bill    Bill           `toml:"bill"`
 	Log     Log            `toml:"log"`
@@ -116,6 +117,7 @@ func Default() Config {
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
 		AIPay:   aipay.Config{TimeoutMS: 400, Liveness: aipay.DefaultLiveness(), FX: aipay.DefaultFX()},
+		Offline: Offline{Window: d(24 * time.Hour), Distinct: "0"},
 		Rules:   Rules{Mainland: true, HedgeRate: 1, InFlight: 50},
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
@@ -242,7 +244,7 @@ func (c Config) Validate() error {
 	if c.Scanner.Path != "" {
 		errs = append(errs, c.Scanner.Validate())
 	}
-	errs = append(errs, c.WeChat.Validate(), c.AIPay.Validate(), c.Models.Validate())
+	errs = append(errs, c.WeChat.Validate(), c.AIPay.Validate(), c.Models.Validate(), c.Offline.Validate())
 	fault(c.AIPay.FX.On() && c.AIPay.FX.PayIn != "CNY", "aipay.fx.pay_in is %s, and an account at WeChat Pay takes CNY; name CNY, or leave it out", c.AIPay.FX.PayIn)
 	fault(c.AIPay.FX.On() && c.AIPay.FX.PayIn == c.Till.Currency, "aipay.fx.pay_in is %s, which is till.currency; name the other currency, or leave it out", c.AIPay.FX.PayIn)
 	fault(c.AIPay.Enabled && c.WeChat.Driver != wechat.V3, "aipay.enabled needs wechat.driver v3: v2 knows nothing of the payment AI API")

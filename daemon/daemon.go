@@ -59,6 +59,8 @@ type Faults struct {
 }
 
 // Daemon is a till.
+//
+// budget: the composition root has every part of the till
 type Daemon struct {
 	cfg     Config
 	o       Options
@@ -66,6 +68,9 @@ type Daemon struct {
 	gateway *wechat.Client
 	refused *rejections // nil where no model of the provider refuses
 	vitals  *vitals
+	// offline sells without the provider. It is there, with its exposure, where nothing
+	// new is sold by it as well.
+	offline *unprovided
 	judge   *judge
 	// sessions are how the sales under way were rung up.
 	sessions *sessions
@@ -102,7 +107,9 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	if err != nil {
 		return d, &ConfigError{Err: err}
 	}
-	d.vitals = &vitals{}
+	if d.vitals, err = d.openVitals(); err != nil {
+		return d, &ConfigError{Err: err}
+	}
 	if d.judge, err = openJudge(cfg, d.store, d.vitals, intents, o.Log); err != nil {
 		return d, err
 	}
@@ -129,7 +136,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.bills = newBills(cfg, d.store, d.gateway, func(code, message string) { d.web.Tell(code, message) }, o.Log)
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Days: reports, Drawers: reports, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Offline: d.offline, Days: reports, Drawers: reports, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}
@@ -179,10 +186,10 @@ func (d *Daemon) openDesk() {
 		wallets = d.cfg.Scanner.Wallets
 	}
 	d.desk = checkout.New(checkout.Options{
-		Gateway: d.vitals, Journal: journal, Clock: d.store, Adviser: d.judge, Pricer: d.pricer, Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
+		Gateway: d.vitals, Journal: journal, Clock: d.store, Adviser: d.judge, Pricer: d.pricer, Offline: d.ownCodes(), Plan: d.cfg.Plan(), Wallets: wallets, Wallet: "wechat",
 		Notice: d.notice, Hook: d.o.Faults.Wire, Log: d.o.Log,
 	})
-	d.judge.desk = d.desk
+	d.judge.desk, d.offline.desk = d.desk, d.desk
 }
 
 func listen(addr string) (net.Listener, error) {
@@ -205,6 +212,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts := map[string]func() error{
 		"checkout": func() error { return d.desk.Run(ctx, cut) },
 		"web":      func() error { return d.web.Serve(d.ln) },
+		"link": func() error {
+			d.vitals.link.run(ctx, time.Duration(float64(probeEvery)/d.vitals.link.speed))
+			return nil
+		},
 		"watchdog": func() error { return d.feed(ctx) },
 		"probe":    func() error { d.probe(ctx); return nil },
 		"bills":    func() error { d.bills.run(ctx); return nil },
@@ -270,6 +281,7 @@ func (d *Daemon) probe(ctx context.Context) {
 	if err := d.gateway.Probe(ctx); err != nil && ctx.Err() == nil {
 		d.o.Log.Warn("the provider cannot be used yet", "err", err)
 	}
+	d.vitals.link.stir()
 	if err := d.judge.models.Warm(ctx); err != nil && ctx.Err() == nil {
 		d.o.Log.Warn("a model cannot be reached yet", "err", err)
 	}

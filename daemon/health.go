@@ -9,7 +9,6 @@ import (
 	"qrposd/daemon/api"
 	"qrposd/daemon/checkout"
 	"qrposd/hw/scanner"
-	"qrposd/rules"
 	"qrposd/rules/sale"
 )
 
@@ -23,6 +22,7 @@ const (
 // vitals is the gateway with a finger on its pulse.
 type vitals struct {
 	checkout.Gateway
+	link   *link
 	mu     sync.Mutex
 	unsent int // calls in a row that found no way out of the shop
 	unsure int // calls in a row without a usable answer
@@ -33,6 +33,7 @@ type vitals struct {
 // Do calls the provider and remembers how that went.
 func (v *vitals) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.Request) sale.Event {
 	ev := v.Gateway.Do(ctx, step, s, req)
+	v.link.stir()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	code := ""
@@ -70,23 +71,12 @@ func (v *vitals) parts() (network, gateway api.Part) {
 	return network, gateway
 }
 
-// link is the way to the provider as a fact for the rules. A sale that is judged
-// here is to be made online: it is tried, whatever became of the last call, or
-// the till would never learn that the network is back.
-func (v *vitals) link() rules.Link {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	l := rules.Link{State: rules.Online}
-	if !v.last.IsZero() {
-		l.Silence = rules.Seconds(time.Since(v.last))
-	}
-	return l
-}
-
 // health is what the till knows of itself now.
 func (d *Daemon) health() api.Health {
 	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth(), Judge: d.judge.part(), Rejections: d.refused.part(), Cases: cases{d.store, d.o.Log}.part(), Backup: d.backups.part(), Bills: d.bills.part()}
 	h.Network, h.Gateway = d.vitals.parts()
+	l := d.vitals.link.view()
+	h.Link = &l
 	return h
 }
 

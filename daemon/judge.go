@@ -85,15 +85,15 @@ func openJudge(c Config, db *store.DB, v *vitals, intents *intent.Classifier, lo
 // Judge is for the desk.
 func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 	c := rules.Case{
-		Amount: s.Amount, Flow: s.Flow, Draw: rules.Known(j.store.Draw(s)), Local: rules.LocalTime(time.Now()), Link: j.vitals.link(),
-		Offline: rules.Offline{Sum: rules.Known(0), Count: rules.Known(0), Oldest: rules.Known(0), Streak: rules.Known(0)},
-		Price:   priceFacts(s.Price, remains(s.Price, j.store.Now())),
+		Amount: s.Amount, Flow: s.Flow, Draw: rules.Known(j.store.Draw(s)), Local: rules.LocalTime(time.Now()), Link: j.vitals.link.fact(s.Flow),
+		Price: priceFacts(s.Price, remains(s.Price, j.store.Now())),
 	}
 	taken := j.sessions.local(j.intent, s)
 	c.Intent = rules.Intent{Label: taken.Label, Confidence: rules.Known(int64(taken.Confidence))}
 	if err := j.store.Traffic(s, &c); err != nil {
 		j.log.Error("the traffic could not be counted; rules about it count as fired", "sale", s.ID, "err", err)
 	}
+	j.unprovided(s, &c)
 	adv := j.Advise(ctx, c)
 	j.noteJudged(adv.Path)
 	record, err := json.Marshal(Judgement{c, adv})
@@ -105,18 +105,36 @@ func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 	if adv.Verdict.Owed.Has(rules.Confirm) {
 		said.Needs = append(said.Needs, sale.NeedConfirm)
 	}
-	verify := adv.Verdict.Owed.Has(rules.Verify)
-	if adv.Verdict.Owed.Has(rules.Approve) || verify && !j.verifies { // a manager looks at the payer instead
+	verify, verifies := adv.Verdict.Owed.Has(rules.Verify), j.verifies && s.Flow != sale.Offline // who checks is out of reach
+	if adv.Verdict.Owed.Has(rules.Approve) || verify && !verifies {                              // a manager looks at the payer instead
 		said.Needs = append(said.Needs, sale.NeedApprove)
 	}
-	if verify && j.verifies {
+	if verify && verifies {
 		said.Needs = append(said.Needs, sale.NeedVerify)
 	}
 	if said.Refused || len(said.Needs) > 0 {
 		ev.Why = j.why(adv)
 	}
+	if j.vitals.link.bars(s.Flow, c.Link.State) {
+		said.Refused, said.Needs = true, nil
+		ev.Why = &sale.Reason{Code: "offline_online", Message: "the payment service can be reached again", Chinese: "支付服务已恢复"}
+	}
 	j.log.Info("judged", "sale", s.ID, "verdict", adv.Final.Effect, "by", adv.Path, "ms", adv.Took.Milliseconds(), "rules", adv.Rules.Fired)
 	return ev
+}
+
+// unprovided fills in what is known of sales without the provider. What cannot be
+// counted is not known, and rules about it count as fired.
+func (j *judge) unprovided(s sale.Sale, c *rules.Case) {
+	within, _ := j.Advisor.Rules().Limits().SplitWindow.Value()
+	o, split, err := j.store.Counters(s, time.Duration(within)*time.Second)
+	if err != nil {
+		j.log.Error("the open offline sales could not be counted; rules about them count as fired", "sale", s.ID, "err", err)
+		return
+	}
+	if c.Offline = o; s.Flow == sale.Offline { // nobody knows who pays: it may be one
+		c.Payer.SumSplit = rules.Known(split)
+	}
 }
 
 // why is the strictest rule that fired, in its own words.
@@ -228,8 +246,11 @@ type model struct {
 // Name is for the advisor.
 func (m *model) Name() (provider, model string) { return m.choice.Provider, m.choice.Model }
 
-// Suits keeps mainland sales in their region.
-func (m *model) Suits(*rules.Case) bool { return m.client.Allowed(m.choice.Provider, m.mainland) }
+// Suits keeps mainland sales in their region, and those that are made because nothing
+// can be reached from waiting for a model.
+func (m *model) Suits(c *rules.Case) bool {
+	return (c == nil || c.Flow != sale.Offline) && m.client.Allowed(m.choice.Provider, m.mainland)
+}
 
 // Ask puts the facts into the prompt's form, and the answer into the advisor's.
 func (m *model) Ask(ctx context.Context, c *rules.Case, v rules.Record) (advisor.Opinion, error) {

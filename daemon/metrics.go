@@ -22,6 +22,7 @@ func (d *Daemon) metrics(w io.Writer) {
 	d.judge.metrics(line)
 	d.refused.metrics(line)
 	cases{d.store, d.o.Log}.metrics(line)
+	d.offline.metrics(line)
 	d.backups.metrics(line)
 	d.bills.metrics(line)
 }

@@ -123,7 +123,7 @@ func TestFields(t *testing.T) {
 		t.Errorf("the case has %d places and %d names", places, nFields)
 	}
 	info := Fields()
-	if len(info) != nFields || info[2].Name != "flow" || fmt.Sprint(info[2].Words) != "[merchant payer]" || info[0].Kind != "an amount" {
+	if len(info) != nFields || info[2].Name != "flow" || fmt.Sprint(info[2].Words) != "[merchant payer offline]" || info[0].Kind != "an amount" {
 		t.Errorf("%+v", info[:3])
 	}
 }

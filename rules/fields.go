@@ -54,7 +54,7 @@ const (
 var fields = [nFields]field{
 	{"amount", amount, 1, money.Max, nil, getAmount, setAmount, nil},
 	{"currency", currency, 0, math.MaxInt64, nil, getCurrency, setCurrency, nil},
-	{"flow", word, 1, 2, []string{"", string(sale.Merchant), string(sale.Payer)}, getFlow, setFlow, nil},
+	{"flow", word, 1, 3, []string{"", string(sale.Merchant), string(sale.Payer), string(sale.Offline)}, getFlow, setFlow, nil},
 	ints("draw", number, 0, 9999, func(c *Case) *Int { return &c.Draw }),
 	ints("local.time", span, 0, 86_400-1, func(c *Case) *Int { return &c.Local.Time }),
 	words("local.weekday", []string{"", "mon", "tue", "wed", "thu", "fri", "sat", "sun"}, func(c *Case) *Weekday { return &c.Local.Weekday }),
@@ -161,11 +161,15 @@ func getFlow(c *Case) (int64, bool) {
 		return 1, true
 	case sale.Payer:
 		return 2, true
+	case sale.Offline:
+		return 3, true
 	}
 	return 0, false
 }
 
-func setFlow(c *Case, n int64) { c.Flow = [...]sale.Flow{"", sale.Merchant, sale.Payer}[n] }
+func setFlow(c *Case, n int64) {
+	c.Flow = [...]sale.Flow{"", sale.Merchant, sale.Payer, sale.Offline}[n]
+}
 
 func getLabel(c *Case) (int64, bool) {
 	return hashLabel(c.Intent.Label), isLabel(c.Intent.Label)

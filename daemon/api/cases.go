@@ -66,6 +66,12 @@ var (
 			"The till was put back from a backup. Sales that were made after the backup are not in it; the provider has their payments.",
 			"本机已从备份恢复。备份之后的交易不在本机记录中，但支付方有其收款记录。",
 		},
+		"offline_unpaid":    {"A code of the till's own was shown and no receipt of the payment was found.", "本机出示过离线收款码，但未找到到账记录。"},
+		"receipt_given_up":  {"Money came for a sale that had been given up. It is booked; the customer may have gone without the goods.", "已放弃的交易收到了款项，已入账；顾客可能未取得商品。"},
+		"receipt_unmatched": {"Money came to the shop's account and no sale waits for it.", "商家账户收到一笔款项，没有对应的交易。"},
+		"receipt_ambiguous": {"Money came to the shop's account and more than one sale may be meant.", "商家账户收到一笔款项，可能对应多笔交易。"},
+		"receipt_differs":   {"Another amount came than the sale asks for.", "到账金额与交易金额不符。"},
+		"paid_twice":        {"A sale that has its receipt was paid once more.", "已有到账记录的交易又收到一笔付款。"},
 		"policy_refusal": {
 			"A rule of the payment service refused a sale today. Nothing was charged by that; the manager at the till decided how it went on.",
 			"今日有交易被支付服务的规则拒绝，该次未扣款，由店内主管决定后续处理。",
@@ -80,6 +86,10 @@ var (
 			"Look in the provider's bills, from the day of the backup to today, for payments and refunds that this till does not know. Sales that were open then were asked about; see whether their goods were handed out. Then close the case.",
 			"请查看备份当日至今的支付方账单，找出本机没有记录的收款和退款；当时未结束的交易已向支付方查询，请核实商品是否已交付，然后关闭此事项。",
 		},
+		"find_payment":    {"Look for the payment at the bank and ask the customer, if you know who it was. Hand in the statement, or reconcile the sale by hand; else it is lost. Then close the case.", "请向银行查询并联系顾客（如已知）。可提交对账单或人工对账；如仍未找到，则视为损失。然后关闭此事项。"},
+		"decide_given_up": {"Find the customer: hand over the goods, or give the money back by a transfer. Then close the case.", "请联系顾客：交付商品或转账退款，然后关闭此事项。"},
+		"find_sale":       {"Find the sale that the money is for and reconcile it by hand with this receipt, or give the money back. Then close the case.", "请找出对应的交易并以此到账记录人工对账，或退还款项，然后关闭此事项。"},
+		"give_back":       {"The customer has paid twice. Give the second payment back by a transfer, then close the case.", "顾客重复付款，请转账退还第二笔，然后关闭此事项。"},
 		"ask_service": {
 			"Ask the payment service which rule it was, and whether it is meant for this shop. See in the rejections whether more are refused than before. Then close the case.",
 			"请向支付服务询问所触发的规则及其是否适用于本店，并查看拒绝率是否升高，然后关闭此事项。",
@@ -108,6 +118,15 @@ func (c Case) Worded() Case {
 	}
 	if made := c.Evidence["made"]; made != "" {
 		c.Says.Evidence = append(c.Says.Evidence, Text{"The backup ends at " + made + ".", "备份截止时间：" + made + "。"})
+	}
+	if id := c.Evidence["receipt"]; id != "" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"Receipt " + id + " of " + c.Evidence["source"] + ".", "到账记录 " + id + "，来源 " + c.Evidence["source"] + "。"})
+	}
+	if m := c.Evidence["amount"]; m != "" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"What came is " + c.Evidence["currency"] + " " + m + ".", "到账金额 " + c.Evidence["currency"] + " " + m + "。"})
+	}
+	if by := c.Evidence["by"]; by != "" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"Said by " + by + ".", "由 " + by + " 认定。"})
 	}
 	if t, ok := caseCauses[c.Evidence["cause"]]; ok {
 		c.Says.Evidence = append(c.Says.Evidence, t)

@@ -34,7 +34,9 @@ type Health struct {
 	Bills  Part `json:"bills" doc:"Whether the provider's bills come and are compared"`
 	Backup Part `json:"backup" doc:"Whether backups are made by themselves, and the last one"`
 
-	Cases Part `json:"cases" doc:"How many cases wait for the owner, and for how long the oldest"`
+	// Link is which kind of offline it is; the zero Link is not told.
+	Link  *Link `json:"link,omitempty" doc:"The way to the provider, and which kind of offline it is"`
+	Cases Part  `json:"cases" doc:"How many cases wait for the owner, and for how long the oldest"`
 }
 
 // Ready says that the till can take a sale. The network is not part of it: a
@@ -86,6 +88,9 @@ func (h Health) Notices() []Notice {
 			}
 			found = append(found, Notice{code, text})
 		}
+	}
+	if l := h.Link; l != nil && l.State != "online" {
+		found = append(found, Notice{"link_" + l.State, l.Says})
 	}
 	return found
 }

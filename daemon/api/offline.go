@@ -83,7 +83,7 @@ type NewReceipts struct {
 type ReceiptResult struct {
 	ID         string    `json:"id"`
 	Outcome    string    `json:"outcome" enum:"matched,ambiguous,unmatched" doc:"ambiguous: more than one sale fits; a person decides"`
-	Why        string    `json:"why" doc:"matched: by_reference, by_amount_time or by_hand. ambiguous: several_fit. unmatched: no_sale, amount_differs (the sale of its reference has another amount), or used (the sale of its reference has its receipt already)"`
+	Why        string    `json:"why" doc:"matched: by_reference, by_amount_time or by_hand. ambiguous: several_fit. unmatched: no_sale, amount_differs (the sale of its reference has another amount), used (the sale of its reference has its receipt already), or id_reused (the id was handed in with other contents; nothing was changed)"`
 	Says       Text      `json:"says"`
 	Sale       sale.ID   `json:"sale,omitempty" doc:"matched: the sale that the money is for; amount_differs and used: the sale of the reference"`
 	Candidates []sale.ID `json:"candidates,omitempty" doc:"ambiguous: the sales that fit"`
@@ -137,6 +137,22 @@ type Exposure struct {
 	At       time.Time `json:"at" doc:"The wall clock at the answer"`
 }
 
+// linkSays are the kinds of offline in words: what is wrong, and what may be done.
+var linkSays = map[string]Text{
+	"online":          {"The payment service answers.", "支付服务正常。"},
+	"no_link":         {"The till has no network: the cable or the radio is off. Check it.", "本机无网络连接，请检查网线或无线网络。"},
+	"no_dns":          {"The till is connected and finds no way out. Check the router.", "本机已连接但无法访问外网，请检查路由器。"},
+	"provider_down":   {"The payment service cannot be used; the fault is theirs or on the way.", "支付服务不可用，故障在对方或途中。"},
+	"provider_slow":   {"The payment service does not answer in time.", "支付服务响应超时。"},
+	"clock_untrusted": {"The till does not know what time it is, and the payment service does not believe it. Call support.", "本机时间不可信，支付服务不予接受，请联系技术支持。"},
+}
+
+// Worded is the link with what its state means.
+func (l Link) Worded() Link {
+	l.Says = linkSays[l.State]
+	return l
+}
+
 // Attest says what the customer's telephone showed. It needs no key: it is a fact.
 func (c *Client) Attest(ctx context.Context, id sale.ID, n NewAttestation) (Sale, error) {
 	return c.sale(ctx, http.MethodPost, of(id, "/attest"), nil, n)
@@ -171,6 +187,33 @@ func (c *Client) Offline(ctx context.Context) (OfflineSales, error) {
 	var l OfflineSales
 	err := c.call(ctx, http.MethodGet, "/v1/offline", nil, nil, &l)
 	return l, err
+}
+
+// receiptSays are what became of a receipt, in words.
+var receiptSays = map[string]Text{
+	"by_reference":   {"It has the reference of the sale.", "到账记录的参考号与交易一致。"},
+	"by_amount_time": {"It is the only sale of this amount at this time.", "该时间段内仅有这一笔相同金额的交易。"},
+	"by_hand":        {"A person said that it is for this sale.", "由人工确认为该交易的款项。"},
+	"several_fit":    {"More than one sale fits. A person decides; the owner has a case of it.", "有多笔交易符合，请人工确认，已列入待处理事项。"},
+	"no_sale":        {"No sale waits for this money. The owner has a case of it.", "没有等待该款项的交易，已列入待处理事项。"},
+	"amount_differs": {"The sale of its reference asks for another amount. The owner has a case of it.", "与参考号对应的交易金额不符，已列入待处理事项。"},
+	"used":           {"The sale of its reference has its receipt already: it was paid twice. The owner has a case of it.", "参考号对应的交易已有到账记录，可能重复付款，已列入待处理事项。"},
+	"id_reused":      {"Another receipt was handed in under this id. Nothing was changed; compare the two statements.", "该编号已用于另一条到账记录，未作任何更改，请核对两份对账单。"},
+}
+
+// Worded is the result with what it means.
+func (r ReceiptResult) Worded() ReceiptResult {
+	r.Says = receiptSays[r.Why]
+	return r
+}
+
+// Amounts are amounts as the API has them.
+func Amounts(list []money.Money) []Amount {
+	out := make([]Amount, len(list)) // an empty list and not null
+	for i, m := range list {
+		out[i] = amount(m)
+	}
+	return out
 }
 
 // ownCode is what a cashier sees of it.

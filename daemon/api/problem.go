@@ -106,4 +106,17 @@ var faults = map[string]Text{
 	"stopping":            {"The till is being restarted. Try again in a few seconds.", "本机正在重启，请稍后重试。"},
 	"internal":            {"The till has a fault. Look at the last sales before you try again.", "本机出现故障，重试前请先查看最近交易。"},
 	"not_ready":           {"The till cannot take a sale now.", "本机暂时无法收款。"},
+
+	"offline_off":          {"This till sells nothing without the payment service.", "本机不支持离线收款。"},
+	"offline_scheme":       {"This till has no account of that scheme.", "本机未配置该收款方式。"},
+	"offline_currency":     {"The scheme pays in another currency.", "该收款方式使用其他币种。"},
+	"offline_online":       {"The payment service can be reached. Take the payment the usual way.", "支付服务正常，请按正常方式收款。"},
+	"offline_amount_taken": {"Another open sale asks for the same amount: the two payments could not be told apart. Settle that one first, or take this one another way.", "已有相同金额的未完成离线交易，无法区分两笔付款。请先处理前一笔或换其他方式收款。"},
+	"offline_unseen":       {"Nobody has seen a code of this sale.", "该交易的收款码从未出示。"},
+	"sale_unconfirmed":     {"The customer's telephone showed a payment. Wait for the receipt, or dispute it.", "顾客手机曾显示已付款，请等待到账记录或提出争议。"},
+	"sale_disputed":        {"No receipt was found for this sale yet.", "该交易尚未找到到账记录。"},
+	"sale_reconciled":      {"The money of this sale has come.", "该交易款项已到账。"},
+	"receipt_not_found":    {"No receipt of this id was handed in.", "没有该编号的到账记录。"},
+	"receipt_used":         {"This receipt belongs to another sale.", "该到账记录已用于另一笔交易。"},
+	"reconcile_evidence":   {"Name the receipt, or say where the money was seen.", "请提供到账记录编号或说明到账依据。"},
 }

@@ -17,8 +17,9 @@ type Options struct {
 	Gateway Gateway
 	Journal Journal
 	Clock   Clock
-	Adviser Adviser // needed where Plan.Judge is set, and where there is a Pricer
-	Pricer  Pricer  // nil: every sale is paid in the shop's currency
+	Adviser Adviser  // needed where Plan.Judge is set, and where there is a Pricer
+	Pricer  Pricer   // nil: every sale is paid in the shop's currency
+	Offline OwnCodes // nil: nothing is sold without the provider
 	Plan    sale.Plan
 	Wallets []scanner.Wallet   // how payer codes look; nil is the built-in table
 	Wallet  string             // the wallet that Gateway charges
@@ -77,7 +78,11 @@ func (d *Desk) Open(ctx context.Context, n sale.New, once sale.Once) (sale.Sale,
 	if n.PayIn != "" && n.PayIn != n.Amount.Currency && d.Pricer == nil {
 		return sale.Sale{}, false, errOneCurrency
 	}
-	s, replayed, err := d.Journal.Begin(ctx, n, rand.Text(), once)
+	begin := d.Journal.Begin
+	if n.Flow == sale.Offline {
+		begin = d.openOwn
+	}
+	s, replayed, err := begin(ctx, n, rand.Text(), once)
 	if err != nil {
 		return sale.Sale{}, false, err
 	}

@@ -87,7 +87,7 @@ func (d *Desk) report(s sale.Sale, ev sale.Event) {
 
 // fix gives the bytes of a step: those on record if there are any, else new ones.
 func (d *Desk) fix(s sale.Sale, step sale.Step, code sale.PayerCode) (sale.Request, error) {
-	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude || step.Do == sale.Judge || step.Do == sale.Project {
+	if req, ok := s.Recorded(step); ok || step.Do == sale.Conclude || step.Do == sale.Judge || step.Do == sale.Project || step.Do == sale.Present {
 		return req, nil
 	}
 	return d.Gateway.Prepare(step, s, code)
@@ -101,6 +101,14 @@ func (d *Desk) perform(ctx context.Context, s sale.Sale, step sale.Step, req sal
 		return s.Conclusion(step)
 	case sale.Project:
 		return d.Pricer.Price(ctx, s)
+	case sale.Present:
+		if d.Offline == nil { // it was configured when the sale began
+			return sale.Event{Kind: sale.OfflineRefused, Why: &sale.Reason{Code: "offline_off", Message: "this till sells nothing without the payment service any more"}}
+		}
+		d.at("before-code", step)
+		ev := d.Offline.Code(s)
+		ev.Judgement = step.Judgement
+		return ev
 	case sale.Judge:
 		return d.Adviser.Judge(ctx, s)
 	}

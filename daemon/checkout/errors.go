@@ -28,6 +28,7 @@ var (
 	errStaleScan      = &Error{409, "scan_stale", "a payment code was scanned a while ago and was not used", "scan it again"}
 	errCodeHeld       = &Error{409, "scan_in_progress", "this sale is being charged with a code already", "wait for its outcome"}
 	errNobodyApproves = &Error{422, "approver_missing", "an approval needs the name of whoever approves", "enter the manager's name"}
+	errNoOffline      = &Error{422, "offline_off", "this till sells nothing without the payment service", "configure [offline] with an account of the shop's own, or take cash"}
 	errOneCurrency    = &Error{422, "currency_single", "this till takes payments in its own currency only", "leave out pay_in, or configure [aipay] and its pairs of currencies"}
 	errStopping       = &Error{503, "stopping", "the till is being stopped", "try again in a few seconds; nothing was charged"}
 )

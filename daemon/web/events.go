@@ -74,7 +74,7 @@ type stream struct {
 	conn     *http.ResponseController
 	after    uint64
 	patience time.Duration // with a reader that does not read
-	health   [7]api.Level  // as it was told last
+	health   [8]api.Level  // as it was told last
 	buf      bytes.Buffer
 }
 
@@ -165,7 +165,10 @@ func (st *stream) note(e *sale.Entry, sales map[sale.ID]api.Sale) error {
 // noteHealth has no id: the reader's place in the journal is not moved by it.
 func (st *stream) noteHealth(anyway bool) {
 	h := st.Health()
-	now := [...]api.Level{h.Store.Level, h.Network.Level, h.Gateway.Level, h.Scanner.Level, h.Clock.Level, h.Judge.Level, h.Cases.Level} // the details change all the time
+	now := [...]api.Level{h.Store.Level, h.Network.Level, h.Gateway.Level, h.Scanner.Level, h.Clock.Level, h.Judge.Level, h.Cases.Level, ""} // the details change all the time
+	if h.Link != nil {
+		now[len(now)-1] = api.Level(h.Link.State)
+	}
 	if now == st.health && !anyway {
 		return
 	}

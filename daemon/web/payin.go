@@ -6,6 +6,7 @@ import (
 
 	"qrposd/daemon/api"
 	"qrposd/rules/money"
+	"qrposd/rules/sale"
 )
 
 // payIn is what the payer of a sale pays in, empty where that is the sale's own
@@ -13,6 +14,8 @@ import (
 func (s *Server) payIn(b *api.NewSale) (money.Currency, error) {
 	offered := s.PayIn
 	switch {
+	case b.Flow == sale.Offline:
+		return "", nil
 	case offered != nil && offered.Only && b.Currency != offered.Currency && (b.PayIn == "" || b.PayIn == offered.Currency):
 		return offered.Currency, nil
 	case b.PayIn == b.Currency && (offered == nil || !offered.Only || b.Currency == offered.Currency):

@@ -67,7 +67,7 @@ func refused(r *sale.Refusal) *api.Problem {
 		return api.NewProblem(http.StatusUnprocessableEntity, r.Code, r.Text, "refund at most what is left of the sale")
 	}
 	hint := "look at the sale: it says what it can do now"
-	if r.Kind == sale.CancelRequested && r.State.Taken() {
+	if r.Kind == sale.CancelRequested && r.State.Taken() && !r.State.Offline() {
 		hint = "give the money back with a refund"
 	}
 	return api.NewProblem(http.StatusConflict, r.Code, r.Text, hint)

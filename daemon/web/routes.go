@@ -41,6 +41,7 @@ func (s *Server) register() ([]byte, error) {
 	s.stateRoutes(r)
 	s.judgeRoutes(r)
 	s.caseRoutes(r)
+	s.offlineRoutes(r)
 	s.billRoutes(r)
 	s.dayRoutes(r)
 	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {

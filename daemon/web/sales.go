@@ -108,7 +108,7 @@ func (s *Server) saleRoutes(r *router) {
 	get.Parameters = []*huma.Param{preferParam("the sale rests")}
 	huma.Register(r, get, s.sale)
 
-	badBasket := codes{http.StatusUnprocessableEntity: {"basket_mismatch", "currency_single", "currency_not_offered"}}
+	badBasket := codes{http.StatusUnprocessableEntity: {"basket_mismatch", "currency_single", "currency_not_offered", "offline_scheme", "offline_currency", "offline_off"}, http.StatusConflict: {"offline_online", "offline_amount_taken"}}
 	open := r.op(http.MethodPost, "/v1/sales", "openSale", "Open a sale", keyed, badAmount, badCode, badBasket, notNow)
 	open.Parameters = []*huma.Param{keyParam(), preferParam("the QR code or the outcome is there")}
 	open.DefaultStatus = http.StatusCreated
@@ -151,6 +151,9 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 	if b.PayIn != "" { // a request without it has the digest that it always had
 		asked = append(asked, "pay_in", string(b.PayIn))
 	}
+	if b.Scheme != "" {
+		asked = append(asked, "scheme", b.Scheme)
+	}
 	key, err := in.once(asked...)
 	if err != nil {
 		return nil, err
@@ -167,6 +170,10 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 	if err != nil {
 		return nil, err
 	}
+	terms, err := askedTerms(b)
+	if err != nil {
+		return nil, err
+	}
 	items, err := readBasket(b.Basket, m)
 	if err != nil {
 		return nil, err
@@ -175,7 +182,7 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 		s.Rung(key.Key, items)
 		defer s.Rung(key.Key, nil)
 	}
-	v, replayed, err := s.Till.Open(ctx, sale.New{Flow: b.Flow, Amount: m, PayIn: payIn, Description: b.Description, Operator: b.Operator}, key)
+	v, replayed, err := s.Till.Open(ctx, sale.New{Flow: b.Flow, Offline: terms, Amount: m, PayIn: payIn, Description: b.Description, Operator: b.Operator}, key)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
@@ -190,6 +197,20 @@ func (s *Server) open(ctx context.Context, in *openInput) (*createdOutput, error
 		return nil, about(at, s.fail(ctx, err))
 	}
 	return &createdOutput{Location: at, Replayed: mark(replayed), Applied: applied(wait), Body: s.view(v)}, nil
+}
+
+// askedTerms are what a request says of how to sell without the provider.
+func askedTerms(b *api.NewSale) (*sale.Terms, error) {
+	switch {
+	case (b.Flow == sale.Offline) != (b.Scheme != ""):
+		return nil, api.NewProblem(http.StatusUnprocessableEntity, "offline_scheme", "a sale of flow offline has a scheme, and no other has",
+			"take one of the schemes of GET /v1/exposure")
+	case b.Flow != sale.Offline:
+		return nil, nil
+	case b.PayIn != "" && b.PayIn != b.Currency:
+		return nil, api.NewProblem(http.StatusUnprocessableEntity, "currency_not_offered", "nothing is priced in another currency without the payment service", "leave out pay_in")
+	}
+	return &sale.Terms{Scheme: b.Scheme}, nil
 }
 
 // about adds to a problem the sale that exists in spite of it.
@@ -210,7 +231,7 @@ func mark(replayed bool) string {
 // shown says that a sale has what its opener waits for: a code to show, somebody
 // to ask, or an outcome.
 func shown(v sale.Sale) bool {
-	return v.State == sale.Presented || v.State == sale.AwaitingConfirmation || v.State == sale.AwaitingApproval || api.Rests(v.State)
+	return v.State == sale.Presented || v.State == sale.PresentedOffline || v.State == sale.AwaitingConfirmation || v.State == sale.AwaitingApproval || api.Rests(v.State)
 }
 
 func rested(v sale.Sale) bool { return api.Rests(v.State) }

@@ -73,6 +73,7 @@ type Options struct {
 	Backup  func(context.Context) (api.Backup, error)
 	Judge   Judge           // nil where sales are not judged
 	Cases   Cases           // nil where nothing waits for an owner
+	Offline Offline         // nil where nothing is sold without the provider
 	Bills   Bills           // nil where none are fetched
 	Days    Days            // nil where no day is closed
 	Drawers Drawers         // nil with Days

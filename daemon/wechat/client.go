@@ -27,6 +27,7 @@ type Client struct {
 	wire   *wire
 	qrLife time.Duration
 	log    *slog.Logger
+	pulse  pulse
 }
 
 // Open reads the keys and makes a client. It needs no network: a till starts
@@ -163,6 +164,7 @@ func (c *Client) callOnce(ctx context.Context, req sale.Request, key string) Ans
 	}
 	h, err := c.wire.send(ctx, req.Method, req.Path, body, func(r *http.Request) error { return c.dress(r, body, key) })
 	a := answerOf(h, err)
+	defer func() { c.pulse.note(a, c.clock.wall()) }()
 	if a.Lost != nil {
 		return a
 	}

@@ -89,6 +89,7 @@ func (c *Client) doV2(ctx context.Context, step sale.Step, s sale.Sale, req sale
 		r.Header.Set("User-Agent", "qrposd")
 		return nil
 	}))
+	c.pulse.note(Answer{Status: a.Status, Header: a.Header, Lost: a.Lost, Unsent: a.Unsent}, c.clock.wall())
 	if a.Lost != nil {
 		return a, silence(step, a), ""
 	}

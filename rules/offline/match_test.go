@@ -11,7 +11,7 @@ import (
 	"qrposd/rules/sale"
 )
 
-var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC) // budget: a moment, never written to
 
 func thb(minor int64) money.Money { return money.Money{Minor: minor, Currency: "THB"} }
 
