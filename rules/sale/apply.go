@@ -71,7 +71,7 @@ func (s Sale) Ephemeral(ev Event) bool {
 	case ev.Kind == PayFailed && a != nil && a.Failed:
 		return true
 	case ev.Kind == Received && s.State == Reversing:
-		return a.TransactionID != ""
+		return a.TransactionID != "" && s.Restored == nil
 	case ev.Kind == Irreversible && s.State == Reversing:
 		return a.TransactionID == "" // not known to be paid: ask first
 	case ev.Kind == Reconciled:
@@ -319,6 +319,11 @@ func (s *Sale) recordPayment(a *Attempt, ev Event) {
 	}
 	a.TransactionID, a.Verdict = ev.TransactionID, ev.Verdict
 	switch {
+	case s.State == Reversing && s.Restored != nil:
+		// The lost part may have given it back by a refund, which a reversal would do
+		// again: a refund is asked for under its numbers first.
+		a.end(EndPaid, ev.At)
+		s.oweRefund(a.OrderNo, s.Amount, "", "the charge was being reversed when the till was restored from a backup", true)
 	case s.State == Reversing:
 		// The reversal under way gives this money back; saying "paid" would be
 		// false the moment a lost reversal arrives.

@@ -73,6 +73,10 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 		w.Polls = make(map[string]Poll)
 	}
 	key := step.key()
+	if ev.Kind == OrderFound { // what was heard was not yet about an attempt
+		delete(w.Polls, key)
+		return
+	}
 	p := w.Polls[key]
 	if p.Asked++; p.Asked == 1 {
 		p.First = now
@@ -284,7 +288,7 @@ func (s *Sale) nextOrdering(a *Attempt, now Now, poll Poll, p Plan) Step {
 func (s *Sale) nextPresented(a *Attempt, now Now, poll Poll, p Plan) Step {
 	ends := a.Shown.Add(a.Lasts)
 	if s.Cancel || now.At >= ends || !s.Price.Holds(now) {
-		return Step{Do: askedFirst(Close, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
+		return s.askedFirst(Close, a, poll, now, p)
 	}
 	return Step{Do: Query, Due: min(ends, max(a.Shown, poll.Last).Add(p.QRPoll)), OrderNo: a.OrderNo}
 }
@@ -300,7 +304,7 @@ func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
 	case now.At >= undo && s.expected() && (poll.Asked == 0 || !poll.Heard):
 		return Step{Do: Query, Due: poll.Last.Add(p.watchWait(poll.Last.Sub(undo))), OrderNo: a.OrderNo}
 	case now.At >= undo:
-		return Step{Do: askedFirst(Reverse, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
+		return s.askedFirst(Reverse, a, poll, now, p)
 	}
 	return Step{Do: Query, Due: min(undo, max(poll.Last.Add(p.Poll), began.Add(p.PollFirst))), OrderNo: a.OrderNo}
 }
@@ -327,16 +331,22 @@ func (s *Sale) nextUndo(a *Attempt, do Action, ask time.Duration, now Now, poll 
 	wait := p.undoWait(a.Undo)
 	due := max(a.Undone, now.Since).Add(wait)
 	if now.At >= due {
-		return Step{Do: askedFirst(do, poll, now, p), Due: now.At, OrderNo: a.OrderNo}
+		return s.askedFirst(do, a, poll, now, p)
 	}
 	return Step{Do: Query, Due: min(due, max(poll.Last, a.Undone).Add(max(ask, wait/4))), OrderNo: a.OrderNo}
 }
 
-func askedFirst(do Action, poll Poll, now Now, p Plan) Action {
-	if poll.fresh(now, p) {
-		return do
+// askedFirst closes or reverses right after a query, whatever came of it: a payer
+// waits. Nobody waits for a restored sale, and the lost part may have taken it for
+// paid and handed the goods over, so there the query has to be answered.
+func (s *Sale) askedFirst(do Action, a *Attempt, poll Poll, now Now, p Plan) Step {
+	switch {
+	case s.Restored != nil && poll.Asked > 0 && !poll.Heard:
+		return Step{Do: Query, Due: max(now.At, poll.Last.Add(p.Poll)), OrderNo: a.OrderNo}
+	case poll.fresh(now, p):
+		return Step{Do: do, Due: now.At, OrderNo: a.OrderNo}
 	}
-	return Query
+	return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
 }
 
 // nextWatch keeps asking about an order whose end rests on less than the

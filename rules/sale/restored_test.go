@@ -177,3 +177,48 @@ func TestNumbersAfterARestore(t *testing.T) {
 		}
 	}
 }
+
+// An order that was paid in the lost part stays paid. It is taken back only on the
+// provider's word that nobody paid it, however late that comes.
+func TestAFoundOrderIsNotTakenBackUnheard(t *testing.T) {
+	plan, now := DefaultPlan(), Now{At: Instant(time.Hour), Since: Instant(time.Hour)}
+	s, w := begin(t, Payer), Watch{}
+	take := func(ev Event) {
+		t.Helper()
+		step := s.Next(now, w, plan)
+		if step.Do != Query || step.OrderNo != s.orderNo(1) {
+			t.Fatalf("%s: next is %+v", s.State, step)
+		}
+		now.At = max(now.At, step.Due)
+		ev.At, ev.OrderNo = now.At, step.OrderNo
+		ev = s.Heard(step, ev)
+		w.Note(step, ev, now.At)
+		var err error
+		if s, err = s.Apply(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = applied(t, s, Event{Kind: Restored})
+	take(Event{Kind: Received, Amount: s.Amount}) // it has an order: is it paid?
+	for range 30 {
+		take(Event{Kind: Unclear})
+	}
+	take(Event{Kind: Received, Amount: s.Amount})
+	if s.State != Paid {
+		t.Errorf("it is %s", s.State)
+	}
+}
+
+// A charge that was being taken back, and is found to be paid, goes back by a refund:
+// its numbers say whether the lost part has sent one.
+func TestARestoredReversalAsksForRefunds(t *testing.T) {
+	s := applied(t, specimen(t, Reversing), Event{Kind: Restored}, Event{Kind: Received, Amount: cny})
+	if s.State != Refunding || len(s.Refunds) != 1 || !s.Tracing() {
+		t.Fatalf("it is %s with %+v", s.State, s.Refunds)
+	}
+	no := s.Current().OrderNo
+	s = applied(t, s, Event{Kind: RefundFound, OrderNo: no, RefundNo: no + "R1", Amount: s.Amount}, Event{Kind: RefundDone, RefundNo: no + "R1"}, Event{Kind: Traced, OrderNo: no})
+	if s.State != Refunded || s.Net() != 0 || s.Refunds[0].State != RefundBroken {
+		t.Errorf("it is %s with %+v", s.State, s.Refunds)
+	}
+}

@@ -42,7 +42,10 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 	case RefundDone, RefundFailed:
 		return s.afterRefund()
 	case Received:
-		if s.unexpected() {
+		switch {
+		case s.State == Reversing && s.Restored == nil:
+			return Reversing
+		case s.State == Reversing || s.unexpected():
 			return Refunding
 		}
 		return Paid

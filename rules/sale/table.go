@@ -91,7 +91,7 @@ var table = remarked(map[State]map[Kind]targets{ // budget: made once, of a lite
 	},
 	Reversing: {
 		Restored: {Reversing},
-		Received: {Reversing}, TakenOver: {Reversing}, CancelRequested: {Reversing}, ReverseIntended: {Reversing}, TakenBack: {Reversed, Declined, Cancelled},
+		Received: {Reversing, Refunding}, TakenOver: {Reversing}, CancelRequested: {Reversing}, ReverseIntended: {Reversing}, TakenBack: {Reversed, Declined, Cancelled},
 		Closed: {Reversed, Declined, Cancelled}, Irreversible: {Refunding}, Concluded: {Declined, Cancelled},
 		PayFailed: {Reversing}, Waiting: pass, Missing: pass, Unclear: pass,
 	},
