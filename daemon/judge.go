@@ -148,8 +148,8 @@ func (j *judge) why(adv advisor.Advice) *sale.Reason {
 }
 
 // Consent is for the API.
-func (j *judge) Consent(ctx context.Context, id sale.ID, by string) (sale.Sale, error) {
-	return j.desk.Consent(ctx, id, by)
+func (j *judge) Consent(ctx context.Context, id sale.ID, seen int, by string) (sale.Sale, error) {
+	return j.desk.Consent(ctx, id, seen, by)
 }
 
 // reload reads the rule file again; a bad one changes nothing.

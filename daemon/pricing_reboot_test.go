@@ -49,7 +49,7 @@ func overARestart(t *testing.T, flow sale.Flow, boot, agreed bool) {
 		t.Fatalf("%s, %+v, %v", v.State, v.Why, err)
 	}
 	if agreed { // and now the code is waited for
-		if v, err = k.d.judge.Consent(t.Context(), v.ID, "Wang"); err != nil || v.State != sale.Judged {
+		if v, err = k.d.judge.Consent(t.Context(), v.ID, 0, "Wang"); err != nil || v.State != sale.Judged {
 			t.Fatalf("%s, %v", v.State, err)
 		}
 	}
@@ -59,7 +59,7 @@ func overARestart(t *testing.T, flow sale.Flow, boot, agreed bool) {
 	s.clock.set(0, boot)
 	k = s.open(nil)
 	if !boot && !agreed {
-		if _, err := k.d.judge.Consent(t.Context(), v.ID, "Wang"); err != nil {
+		if _, err := k.d.judge.Consent(t.Context(), v.ID, 0, "Wang"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -115,7 +115,7 @@ func (k *talk) at(t *testing.T, keys *sim.Credentials, class string, executed bo
 			s, err = d.pay(s)
 		}
 		if err == nil && s.State == sale.AwaitingApproval {
-			if s, err = d.d.desk.Consent(context.Background(), s.ID, "Wang"); err == nil {
+			if s, err = d.d.desk.Consent(context.Background(), s.ID, 0, "Wang"); err == nil {
 				s, err = d.pay(s)
 			}
 		}

@@ -41,6 +41,7 @@ type Cancellation struct {
 // Consent records that the customer agreed, or that a manager did.
 type Consent struct {
 	Operator string `json:"operator,omitempty" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"no control characters" doc:"Who agrees: the manager's name, where one is needed"`
+	Facts    int    `json:"facts,omitempty" minimum:"0" doc:"The facts in the history of the answer that was agreed to. Where the sale has gone on since then nothing is recorded, and it is answered as it is. Without it a request that is repeated may agree to what is asked next"`
 }
 
 // NewRefund asks to give money back. Its currency is the sale's.

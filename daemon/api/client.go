@@ -62,9 +62,9 @@ func (c *Client) Scan(ctx context.Context, id sale.ID, code string) (Sale, error
 	return c.sale(ctx, http.MethodPost, of(id, "/scan"), nil, NewScan{code})
 }
 
-// Consent records that the customer or a manager agreed.
-func (c *Client) Consent(ctx context.Context, id sale.ID, operator string) (Sale, error) {
-	return c.sale(ctx, http.MethodPost, of(id, "/consent"), nil, Consent{operator})
+// Consent records that the customer or a manager agreed to what seen says of the sale.
+func (c *Client) Consent(ctx context.Context, seen Sale, operator string) (Sale, error) {
+	return c.sale(ctx, http.MethodPost, of(seen.ID, "/consent"), nil, Consent{operator, seen.History.Facts})
 }
 
 // Refund gives money back under an idempotency key.

@@ -148,10 +148,12 @@ func (d *Desk) Cancel(ctx context.Context, id sale.ID, by string) (sale.Sale, er
 }
 
 // Consent records that the payer agreed to the price or that a manager approved,
-// whichever the sale waits for.
-func (d *Desk) Consent(ctx context.Context, id sale.ID, by string) (sale.Sale, error) {
+// whichever the sale waits for. seen is how many facts the sale had when they said so,
+// zero for the latest: a request whose answer was lost is sent again, and what a payer
+// agreed to must not be a manager's word on what the sale waits for by then.
+func (d *Desk) Consent(ctx context.Context, id sale.ID, seen int, by string) (sale.Sale, error) {
 	s, err := d.Journal.Sale(id)
-	if err != nil {
+	if err != nil || seen > 0 && seen != s.Facts {
 		return s, err
 	}
 	ev := sale.Event{Kind: sale.Approved, By: by}

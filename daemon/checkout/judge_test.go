@@ -92,14 +92,17 @@ func TestConsentLetsASaleGoOn(t *testing.T) {
 		if _, err := d.Scan(ctx, id, payerCode); err == nil {
 			t.Error("a code was taken before anybody agreed")
 		}
-		s, err := d.Consent(ctx, id, "")
+		s, err := d.Consent(ctx, id, 0, "")
 		if err != nil || s.State != sale.AwaitingApproval {
 			t.Fatalf("the payer agrees: %s, %v", s.State, err)
 		}
-		if _, err := d.Consent(ctx, id, ""); err == nil {
+		if _, err := d.Consent(ctx, id, 0, ""); err == nil {
 			t.Error("nobody approved")
 		}
-		if s, err = d.Consent(ctx, id, "Wang"); err != nil || s.State != sale.Judged {
+		if again, err := d.Consent(ctx, id, s.Facts-1, "Wang"); err != nil || again.State != s.State || again.Facts != s.Facts {
+			t.Errorf("what was said of the price, asked again, is the manager's word: %s, %v", again.State, err)
+		}
+		if s, err = d.Consent(ctx, id, s.Facts, "Wang"); err != nil || s.State != sale.Judged {
 			t.Fatalf("the manager approves: %s, %v", s.State, err)
 		}
 		if _, err := d.Scan(ctx, id, payerCode); err != nil {

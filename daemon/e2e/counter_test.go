@@ -168,7 +168,7 @@ func (s *shift) help(b *basket, r *ring, v api.Sale) error {
 	case v.Can.Scan && s.wantsToPay(b):
 		return s.scan(b, r)
 	case v.Can.Consent && s.wantsToPay(b):
-		_, err := s.insist(func(ctx context.Context, c *api.Client) (api.Sale, error) { return c.Consent(ctx, r.id, "Wang") })
+		_, err := s.insist(func(ctx context.Context, c *api.Client) (api.Sale, error) { return c.Consent(ctx, v, "Wang") })
 		return refusedOr(err)
 	}
 	return nil

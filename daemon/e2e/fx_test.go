@@ -148,7 +148,7 @@ func TestAPriceThatNobodyAgreesTo(t *testing.T) {
 		if err != nil || v.State != "expired" || v.Reason == nil || v.Reason.Code != "price_expired" || v.Price == nil || v.Price.ConfirmedAt != nil {
 			t.Errorf("%s: %s, %+v, %v\n%s", flow, v.State, v.Reason, err, s.d.log)
 		}
-		if _, err := s.d.api.Consent(soon(t), v.ID, "Wang"); err == nil {
+		if _, err := s.d.api.Consent(soon(t), v, "Wang"); err == nil {
 			t.Errorf("%s: somebody agreed to a price that has ended", flow)
 		}
 	}

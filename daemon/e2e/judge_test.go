@@ -38,13 +38,13 @@ func TestSalesAreJudged(t *testing.T) {
 	if n := o.made(); len(waits.History.Attempts)+len(refused.History.Attempts) > 0 || n != 1 {
 		t.Errorf("%d orders were made, of sales that were not let go too", n)
 	}
-	if _, err := d.api.Consent(soon(t), waits.ID, ""); problem(err).Code != "approver_missing" || problem(err).Status != 422 {
+	if _, err := d.api.Consent(soon(t), waits, ""); problem(err).Code != "approver_missing" || problem(err).Status != 422 {
 		t.Errorf("a nameless approval: %v", err)
 	}
-	if s, err := d.api.Consent(soon(t), refused.ID, "Wang"); problem(err).Status != http.StatusConflict {
+	if s, err := d.api.Consent(soon(t), refused, "Wang"); problem(err).Status != http.StatusConflict {
 		t.Errorf("a refused sale was approved: %s, %v", s.State, err)
 	}
-	if _, err := d.api.Consent(soon(t), waits.ID, "Wang"); err != nil {
+	if _, err := d.api.Consent(soon(t), waits, "Wang"); err != nil {
 		t.Fatal(err)
 	}
 	approved := d.pay(o, d.shown(waits.ID))
@@ -87,7 +87,7 @@ func TestACodeBeforeTheApproval(t *testing.T) {
 		t.Fatalf("%s, %v", early.State, err)
 	}
 	id := sale.ID(strings.TrimPrefix(p.Instance, "/v1/sales/"))
-	if _, err := d.api.Consent(soon(t), id, "Wang"); err != nil {
+	if _, err := d.api.Consent(soon(t), api.Sale{ID: id}, "Wang"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.api.Scan(soon(t), id, o.payerCode("pay")); err != nil {

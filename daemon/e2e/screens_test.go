@@ -143,7 +143,7 @@ func (s *screens) sell(name string, n api.NewSale) told {
 			}
 		case v.State == "awaiting_approval":
 			s.shot(name + "-approve")
-			_, err = s.d.api.Consent(soon(s.t), v.ID, "manager")
+			_, err = s.d.api.Consent(soon(s.t), v, "manager")
 		case v.Liveness != nil && last != v.Liveness.URL:
 			last = v.Liveness.URL
 			time.Sleep(300 * time.Millisecond)

@@ -17,7 +17,7 @@ import (
 // counter is a shop where sales are judged, as far as consent goes.
 type counter struct{ *shop }
 
-func (c counter) Consent(_ context.Context, id sale.ID, by string) (sale.Sale, error) {
+func (c counter) Consent(_ context.Context, id sale.ID, _ int, by string) (sale.Sale, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	kind := sale.Approved

@@ -13,7 +13,7 @@ import (
 // Judge is what people have to do with the judging of sales: they agree where
 // that is asked for, and they put other rules in force.
 type Judge interface {
-	Consent(ctx context.Context, id sale.ID, by string) (sale.Sale, error)
+	Consent(ctx context.Context, id sale.ID, seen int, by string) (sale.Sale, error)
 	Rules() api.Rules
 	ReplaceRules(text string) (api.Rules, error)
 }
@@ -45,11 +45,11 @@ func (s *Server) judgeRoutes(r *router) {
 }
 
 func (s *Server) consent(ctx context.Context, in *consentInput) (*saleOutput, error) {
-	by := ""
+	var c api.Consent
 	if in.Body != nil {
-		by = in.Body.Operator
+		c = *in.Body
 	}
-	v, err := s.Judge.Consent(ctx, in.ID, by)
+	v, err := s.Judge.Consent(ctx, in.ID, c.Facts, c.Operator)
 	return s.answer(ctx, v, err)
 }
 

@@ -79,7 +79,7 @@ const paysAbroad = () => foreign ?? Boolean(status.pay_in?.default || status.pay
 
 const of = (what) => `/v1/sales/${shown}/${what}`;
 const cancel = () => act(`cancel ${shown}`, () => insist('POST', of('cancel'), {}));
-const agree = () => act(`agree ${shown}`, () => insist('POST', of('consent'), { operator: $('agree-who').value.trim() }));
+const agree = () => act(`agree ${shown}`, () => insist('POST', of('consent'), { operator: $('agree-who').value.trim(), facts: sales.get(shown).history.facts }));
 const attest = (shows) => act(`attest ${shown} ${shows}`, () => insist('POST', of('attest'), { operator: $('attest-who').value.trim(), shown: shows }));
 const scan = (code) => act(`scan ${shown} ${code}`, () => call('POST', of('scan'), { code }), 'look'); // a code is spent by one try
 

@@ -136,12 +136,12 @@ function renderSale(s) {
 // agree says nothing of who agrees: an operator's name is what makes a manager.
 async function agree() {
   if (busy || covered || performance.now() < steady) return;
-  const id = shown;
+  const id = shown, { facts } = sales.get(id).history; // what the customer has before them
   [busy, failed] = [true, false];
   render();
   let answer;
   try {
-    answer = await insist('POST', `/v1/sales/${id}/consent`, {});
+    answer = await insist('POST', `/v1/sales/${id}/consent`, { facts });
   } catch (e) {
     failed = shown === id && !(e instanceof Problem && e.status < 500); // a refusal comes with a state of its own
   }
