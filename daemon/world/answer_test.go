@@ -13,6 +13,10 @@ func translate(ev sale.Event, step sale.Step, s sale.Sale, r reply) sale.Event {
 		return translateCheck(ev, step, r)
 	}
 	refund := step.Do == sale.SendRefund || step.Do == sale.QueryRefund
+	amount := money.Money{Minor: r.amount, Currency: money.Currency(r.currency)}
+	if refund {
+		ev.Amount = amount
+	}
 	switch r.code {
 	case "SUCCESS":
 		if refund {
@@ -24,7 +28,7 @@ func translate(ev sale.Event, step sale.Step, s sale.Sale, r reply) sale.Event {
 			return ev
 		}
 		ev.Kind, ev.TransactionID, ev.Verdict = sale.Received, "42"+step.OrderNo, r.verdict
-		ev.Amount = money.Money{Minor: r.amount, Currency: money.Currency(r.currency)}
+		ev.Amount = amount
 	case "ORDERED":
 		ev.Kind, ev.CodeURL, ev.Lasts = sale.Ordered, r.url, 2*time.Minute
 	case "NOTPAY":

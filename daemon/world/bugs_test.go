@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type bug struct {
 	gateway func(*world, checkout.Gateway) checkout.Gateway
 	adviser func(checkout.Adviser) checkout.Adviser
 	pricer  func(checkout.Pricer) checkout.Pricer
+	restore func(*till) error
 }
 
 // bugs are the mistakes.
@@ -70,7 +72,7 @@ func bugs() []bug {
 		{name: "a retried request opens another sale", journal: func(_ *world, j checkout.Journal) checkout.Journal { return twice{j} }},
 		{name: "waits follow the time of day", clock: func(m *machine) store.Clock { return wallClock{m} }},
 	}
-	return append(list, consentBugs()...)
+	return slices.Concat(list, consentBugs(), restoreBugs())
 }
 
 // gate is a gateway with something wrong in how it asks.

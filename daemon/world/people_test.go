@@ -179,7 +179,7 @@ func (c *cashier) consent(s sale.Sale) {
 		}
 	})
 	_ = c.ask(func(ctx context.Context, d *checkout.Desk) error {
-		_, err := d.Consent(ctx, c.id, "manager")
+		_, err := d.Consent(ctx, c.id, s.Facts, "manager")
 		return err
 	})
 }

@@ -45,9 +45,14 @@ type opinion struct {
 
 // refund is the truth about one refund.
 type refund struct {
-	order string
-	body  string
-	state string
+	order  string
+	amount money.Money
+	body   string
+	state  string
+}
+
+func (r *refund) reply() reply {
+	return reply{code: r.state, amount: r.amount.Minor, currency: string(r.amount.Currency)}
 }
 
 // provider knows the truth. All of it is guarded by the world's lock.
@@ -100,7 +105,7 @@ func (p *provider) take(m message) reply {
 		return p.refund(m, o)
 	case "query_refund":
 		if r := p.refunds[m.Refund]; r != nil {
-			return reply{code: r.state}
+			return r.reply()
 		}
 		return reply{code: "ORDER_NOT_EXIST"}
 	}
@@ -250,7 +255,7 @@ func (p *provider) refund(m message, o *order) reply {
 		if was.body != m.body {
 			p.w.violate("I4: refund %s was sent with other bytes", m.Refund)
 		}
-		return reply{code: was.state}
+		return was.reply()
 	}
 	if o == nil || !o.paid || o.undone {
 		return reply{code: "SYSTEM_ERROR"}
@@ -267,19 +272,19 @@ func (p *provider) refund(m message, o *order) reply {
 		return reply{code: "FREQUENCY_LIMITED"}
 	}
 	o.lastRefund = time.Now()
-	rf := &refund{order: m.Order, body: m.body, state: "SUCCESS"}
+	rf := &refund{order: m.Order, amount: money.Money{Minor: m.Amount, Currency: o.amount.Currency}, body: m.body, state: "SUCCESS"}
 	p.refunds[m.Refund] = rf
 	r := p.w.roll("refund", name, m.Refund[strings.LastIndexByte(m.Refund, 'R'):])
 	switch n := r.IntN(100); {
 	case n < 3: // a person finishes it
 		rf.state = "ABNORMAL"
-		return reply{code: rf.state}
+		return rf.reply()
 	case n < 30:
 		rf.state = "PROCESSING"
 		p.w.after(between(r, time.Second, 30*time.Hour), func() { rf.state = "SUCCESS" })
 	}
 	o.refunded += m.Amount
-	return reply{code: rf.state}
+	return rf.reply()
 }
 
 // after lets something happen later, whoever has power then.

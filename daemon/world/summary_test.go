@@ -24,6 +24,8 @@ const (
 	cuts
 	boots
 	steps
+	restores
+	lostSales
 	tallies
 )
 
@@ -46,7 +48,7 @@ func (s summary) String() string {
 	names := [tallies]string{
 		sales: "sales", attempts: "attempts", paidOrders: "paid orders", takenBack: "taken back", foreign: "in another currency", checks: "face checks passed",
 		rerouted: "sent another way", refunds: "refunds", lateRefunds: "of late money", calls: "calls", faults: "of them with a fault", cuts: "power cuts", boots: "boots",
-		steps: "clock steps",
+		steps: "clock steps", restores: "stores put back", lostSales: "sales known to the provider alone",
 	}
 	var b strings.Builder
 	for i, name := range names {

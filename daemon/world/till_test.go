@@ -45,6 +45,8 @@ type till struct {
 	clock *machine
 	quit  chan struct{}
 
+	broken atomic.Bool // the disk has ended, and a copy has to be put back
+
 	mu   sync.Mutex
 	life *life // nil without power
 }
@@ -91,6 +93,12 @@ func (t *till) run() {
 			return
 		}
 		t.rest(n)
+		if t.broken.Swap(false) {
+			if err := t.putBack(); err != nil {
+				t.w.locked(func() { t.w.violate("%s cannot be put back: %v", t.name, err) })
+				return
+			}
+		}
 	}
 }
 
@@ -121,23 +129,26 @@ func (t *till) rest(n int) {
 	}
 }
 
+// options are how the till's file is opened.
+func (t *till) options() store.Options {
+	o := store.Options{Till: t.name, Secret: []byte("merchant secret of a world"), Plan: sale.DefaultPlan(), Reserve: 64 << 10, Clock: t.clock}
+	o.Plan.Judge = true
+	if t.w.bug.plan != nil {
+		t.w.bug.plan(&o.Plan)
+	}
+	if t.w.bug.clock != nil {
+		o.Clock = t.w.bug.clock(t.clock)
+	}
+	return o
+}
+
 func (t *till) open() (*life, error) {
 	l := &life{t: t}
 	l.ctx, l.off = context.WithCancel(context.Background())
-	plan := sale.DefaultPlan()
-	plan.Judge = true
-	var clock store.Clock = t.clock
-	if t.w.bug.plan != nil {
-		t.w.bug.plan(&plan)
-	}
-	if t.w.bug.clock != nil {
-		clock = t.w.bug.clock(t.clock)
-	}
+	o := t.options()
+	o.Hook, o.Exit = l.hook, func(int) { l.die() }
 	var err error
-	l.db, err = store.Open(t.path, store.Options{
-		Till: t.name, Secret: []byte("merchant secret of a world"), Plan: plan, Reserve: 64 << 10, Clock: clock, Hook: l.hook, Exit: func(int) { l.die() },
-	})
-	if err != nil {
+	if l.db, err = store.Open(t.path, o); err != nil {
 		l.off()
 		return nil, err
 	}
@@ -157,7 +168,7 @@ func (t *till) open() (*life, error) {
 	if b := t.w.bug.pricer; b != nil {
 		prices = b(prices)
 	}
-	l.desk = checkout.New(checkout.Options{Gateway: gateway, Journal: journal, Clock: l.db, Adviser: adviser, Pricer: prices, Plan: plan, Wallet: "wechat"})
+	l.desk = checkout.New(checkout.Options{Gateway: gateway, Journal: journal, Clock: l.db, Adviser: adviser, Pricer: prices, Plan: o.Plan, Wallet: "wechat"})
 	return l, nil
 }
 

@@ -28,6 +28,7 @@ type world struct {
 	by      map[string]*terms // what has to be so before a sale is charged, by its name
 	owed    map[string]sale.ID
 	promise map[sale.ID]int // refunds that were acknowledged
+	gone    map[string]bool // sales that began after the copy that was put back
 	codes   map[string]bool // that payers showed
 	calm    bool            // the network has healed, the power stays
 	wrong   []string
@@ -91,7 +92,7 @@ func simulate(t *testing.T, seed uint64, customers int, b bug) (sum summary, wro
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			seed: seed, bug: b, began: time.Now(), nth: map[string]int{}, names: map[sale.ID]string{}, by: map[string]*terms{},
-			owed: map[string]sale.ID{}, promise: map[sale.ID]int{}, codes: map[string]bool{},
+			owed: map[string]sale.ID{}, promise: map[sale.ID]int{}, gone: map[string]bool{}, codes: map[string]bool{},
 		}
 		w.p = provider{
 			w: w, orders: map[string]*order{}, refunds: map[string]*refund{}, codes: map[string]string{}, sent: map[string]time.Time{},
@@ -120,6 +121,7 @@ func (w *world) run() {
 		running.Go(t.run)
 		serving.Go(t.serve)
 		running.Go(t.meddle)
+		running.Go(t.copies)
 	}
 	serving.Wait()
 	w.locked(func() { w.calm = true })
