@@ -31,7 +31,7 @@ func (c *Client) judged(ctx context.Context, step sale.Step, s sale.Sale, ev sal
 		c.opts.Log.WarnContext(ctx, "the reconciliation model disagrees with a payment; the owner has a case", "order", step.OrderNo, "model", finding.Model, "cause", finding.Cause)
 	}
 	if a := s.Attempt(step.OrderNo); a != nil && a.End == sale.EndPaid {
-		return sale.Event{Kind: sale.Reconciled, Verdict: verdict, Finding: finding}
+		return sale.Event{Kind: sale.Reconciled, Verdict: verdict, Finding: finding, Returned: ev.Returned}
 	}
 	ev.Verdict, ev.Finding = verdict, finding
 	return ev

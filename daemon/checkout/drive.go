@@ -60,6 +60,9 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 		s, err = d.Journal.Commit(disk, w.id, ev, sale.Once{})
 		if refused(err) {
 			d.Log.Error("a fact does not fit its sale", "sale", w.id, "step", step.Do, "fact", ev.Kind, "err", err)
+			if lost++; lost > maxLost {
+				return sale.Step{}, err
+			}
 		} else if err != nil {
 			return sale.Step{}, err
 		} else {
@@ -69,7 +72,8 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 }
 
 // maxLost is how often in a row somebody may be quicker. Who is refused oftener than
-// that wants a step that its sale does not have, and would ask for it without a pause.
+// that wants a step, or hears a fact, that its sale does not have, and would ask for it
+// without a pause.
 const maxLost = 8
 
 // report is the line of the log that a fact is worth. Money where nobody expects

@@ -46,3 +46,37 @@ func TestAStepThatIsRefusedForEverRests(t *testing.T) {
 		}
 	})
 }
+
+// The same for a fact that its sale refuses.
+func TestAFactThatIsRefusedForEverRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{sales: map[sale.ID]sale.Sale{}, facts: map[sale.ID][]sale.Kind{}, codes: map[string]sale.ID{}}
+		d := New(Options{Gateway: &counter{t: t}, Journal: b, Clock: b, Plan: sale.DefaultPlan(), Workers: 1, Pricer: unpriced{b}})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx, ctx) }()
+		n := tea
+		n.Flow, n.PayIn = sale.Payer, "JPY"
+		if _, _, err := d.Open(ctx, n, sale.Once{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if owing, driven := d.Load(); owing != 1 || driven != 0 || b.seq < 2 || b.seq > 13*(maxLost+2) {
+			t.Errorf("in a minute it was priced %d times; %d sales owe, %d are on the wire", b.seq, owing, driven)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// unpriced gives a price without a range, and counts in the book how often it was asked.
+type unpriced struct{ *book }
+
+func (u unpriced) Price(context.Context, sale.Sale) sale.Event {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.seq++
+	return sale.Event{Kind: sale.Priced, Price: &sale.Price{}}
+}

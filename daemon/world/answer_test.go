@@ -24,10 +24,11 @@ func translate(ev sale.Event, step sale.Step, s sale.Sale, r reply) sale.Event {
 			return ev
 		}
 		if a := s.Attempt(step.OrderNo); a != nil && a.End == sale.EndPaid && r.verdict != "" {
-			ev.Kind, ev.Verdict = sale.Reconciled, r.verdict
+			ev.Kind, ev.Verdict, ev.Returned = sale.Reconciled, r.verdict, r.returned
 			return ev
 		}
 		ev.Kind, ev.TransactionID, ev.Verdict = sale.Received, "42"+step.OrderNo, r.verdict
+		ev.Returned = r.returned
 		ev.Amount = amount
 	case "ORDERED":
 		ev.Kind, ev.CodeURL, ev.Lasts = sale.Ordered, r.url, 2*time.Minute

@@ -49,14 +49,14 @@ func (w *world) compare() {
 			w.fingerprint(print, s)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.owed)) {
-		if !found[w.owed[name]] {
+	for _, name := range slices.Sorted(maps.Keys(w.acks.owed)) {
+		if !found[w.acks.owed[name]] {
 			w.violate("I2: %s was acknowledged and is gone", name)
 		}
 	}
 	for _, no := range slices.Sorted(maps.Keys(w.p.orders)) {
 		o := w.p.orders[no]
-		if !known[no] && !w.gone[o.name] { // what a disk has lost is for the day's bill to find
+		if !known[no] && !w.acks.gone[o.name] { // what a disk has lost is for the day's bill to find
 			w.violate("I3: the provider has an order of %s that is on no record", o.name)
 		}
 		if o.paid {
@@ -129,8 +129,8 @@ func (w *world) compareSale(s *sale.Sale, known map[string]bool) {
 			held += r.Amount.Minor
 		}
 	}
-	if promised < w.promise[s.ID] {
-		w.violate("I2: %d refunds of %s were acknowledged, %d are on record", w.promise[s.ID], name, promised)
+	if promised < w.acks.promise[s.ID] {
+		w.violate("I2: %d refunds of %s were acknowledged, %d are on record", w.acks.promise[s.ID], name, promised)
 	}
 	if truth-held > s.Amount.Minor {
 		w.violate("I1: the payer of %s has paid %d for %d", name, truth, s.Amount.Minor)

@@ -131,7 +131,7 @@ func (c *cashier) sell() {
 			w.violate("%s cannot be opened: %v", c.name, err)
 			return
 		}
-		w.owed[c.name] = c.id
+		w.acks.owed[c.name] = c.id
 	})
 	if err != nil {
 		return
@@ -221,7 +221,7 @@ func (c *cashier) refund(s sale.Sale) {
 			return err
 		})
 		if err == nil {
-			c.t.w.locked(func() { c.t.w.promise[c.id]++ })
+			c.t.w.locked(func() { c.t.w.acks.promise[c.id]++ })
 			left -= m.Minor
 		}
 		if left == 0 {

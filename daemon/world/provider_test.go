@@ -16,6 +16,7 @@ type reply struct {
 	currency string
 	url      string
 	verdict  sale.Verdict // of its model, once that has looked
+	returned bool         // some of it was asked back
 }
 
 // order is the truth about one order.
@@ -118,7 +119,7 @@ func (o *order) state() reply {
 	case o.undone || o.closed && !o.native:
 		return reply{code: "REVOKED"}
 	case o.paid:
-		r := reply{code: "SUCCESS", amount: o.amount.Minor, currency: string(o.amount.Currency)}
+		r := reply{code: "SUCCESS", amount: o.amount.Minor, currency: string(o.amount.Currency), returned: !o.lastRefund.IsZero()}
 		if o.model.verdict != "" && time.Now().After(o.model.at) {
 			r.verdict = o.model.verdict
 		}
@@ -276,8 +277,12 @@ func (p *provider) refund(m message, o *order) reply {
 	p.refunds[m.Refund] = rf
 	r := p.w.roll("refund", name, m.Refund[strings.LastIndexByte(m.Refund, 'R'):])
 	switch n := r.IntN(100); {
-	case n < 3: // a person finishes it
+	case n < 3: // a person finishes it, in hours or days
 		rf.state = "ABNORMAL"
+		p.w.after(between(r, time.Hour, 60*time.Hour), func() {
+			rf.state = "SUCCESS"
+			o.refunded += m.Amount
+		})
 		return rf.reply()
 	case n < 30:
 		rf.state = "PROCESSING"

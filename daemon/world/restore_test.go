@@ -21,7 +21,7 @@ func (t *till) copies() {
 	}
 	for {
 		if l := t.now(); l != nil {
-			if _, err := l.db.Backup(context.Background(), t.path+".copy"); err == nil {
+			if _, err := l.db.Backup(context.Background(), t.path+".copy", nil); err == nil {
 				break
 			}
 		}
@@ -100,13 +100,13 @@ func (w *world) forget(till string, list []sale.Sale) {
 				kept++
 			}
 		}
-		w.promise[s.ID] = min(w.promise[s.ID], kept)
+		w.acks.promise[s.ID] = min(w.acks.promise[s.ID], kept)
 	}
 	for id, name := range w.names {
-		if strings.HasPrefix(name, till+"-") && !there[string(id)] && !w.gone[name] {
-			w.gone[name] = true
+		if strings.HasPrefix(name, till+"-") && !there[string(id)] && !w.acks.gone[name] {
+			w.acks.gone[name] = true
 			w.sum.n[lostSales]++
-			delete(w.owed, name)
+			delete(w.acks.owed, name)
 		}
 	}
 }

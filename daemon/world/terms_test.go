@@ -97,6 +97,9 @@ func (p pricer) Price(ctx context.Context, s sale.Sale) sale.Event {
 		Projection: "P" + s.Description, Low: rate(unit - width), Mid: rate(unit), High: rate(unit + width), Agreed: rate(unit - width + r.Int64N(2*width+1)),
 		Confidence: 0.9, By: "simulation", Ask: r.IntN(3) == 0, Lasts: between(r, 15*time.Second, 4*time.Minute),
 	}
+	if _, err := money.Convert(s.Amount, v.Agreed, s.PayIn); err != nil {
+		return sale.Event{Kind: sale.NotPriced, Why: &sale.Reason{Code: "price_amount", Message: "it is no amount there"}}
+	}
 	w.locked(func() {
 		t := w.terms(s.Description)
 		t.price, t.priced = v, time.Now()

@@ -21,18 +21,23 @@ type world struct {
 	tills []*till
 	began time.Time
 
-	mu      sync.Mutex // guards what follows
-	p       provider
-	nth     map[string]int // how often something was asked, by name
-	names   map[sale.ID]string
-	by      map[string]*terms // what has to be so before a sale is charged, by its name
-	owed    map[string]sale.ID
-	promise map[sale.ID]int // refunds that were acknowledged
-	gone    map[string]bool // sales that began after the copy that was put back
-	codes   map[string]bool // that payers showed
-	calm    bool            // the network has healed, the power stays
-	wrong   []string
-	sum     summary
+	mu    sync.Mutex // guards what follows
+	p     provider
+	nth   map[string]int // how often something was asked, by name
+	names map[sale.ID]string
+	by    map[string]*terms // what has to be so before a sale is charged, by its name
+	acks  acks
+	codes map[string]bool // that payers showed
+	calm  bool            // the network has healed, the power stays
+	wrong []string
+	sum   summary
+}
+
+// acks are what people were told is safe.
+type acks struct {
+	owed    map[string]sale.ID // sales, by name
+	promise map[sale.ID]int    // refunds of a sale
+	gone    map[string]bool    // sales that began after the copy that was put back
 }
 
 // roll is the chance of one thing: the same in every run of a seed.
@@ -92,7 +97,7 @@ func simulate(t *testing.T, seed uint64, customers int, b bug) (sum summary, wro
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			seed: seed, bug: b, began: time.Now(), nth: map[string]int{}, names: map[sale.ID]string{}, by: map[string]*terms{},
-			owed: map[string]sale.ID{}, promise: map[sale.ID]int{}, gone: map[string]bool{}, codes: map[string]bool{},
+			acks: acks{map[string]sale.ID{}, map[sale.ID]int{}, map[string]bool{}}, codes: map[string]bool{},
 		}
 		w.p = provider{
 			w: w, orders: map[string]*order{}, refunds: map[string]*refund{}, codes: map[string]string{}, sent: map[string]time.Time{},

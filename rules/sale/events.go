@@ -172,7 +172,7 @@ type Event struct {
 	TransactionID string      `json:"transaction_id,omitempty"` // Received: the provider's number
 	Amount        money.Money `json:"amount,omitzero"`          // Received, RefundRequested, RefundFound
 	RefundNo      string      `json:"refund_no,omitempty"`      // refunds: which one
-	Returned      bool        `json:"returned,omitempty"`       // Received: some of it was asked back, whatever became of that
+	Returned      bool        `json:"returned,omitempty"`       // Received, Reconciled: some of it was asked back, whatever became of that
 	Held          bool        `json:"held,omitempty"`           // RefundFailed: it can still be finished by hand
 	Reroute       bool        `json:"reroute,omitempty"`        // OrderRefused, ChargeRefused: another way may be tried, once
 	Appeal        bool        `json:"appeal,omitempty"`         // the same, if a manager says so

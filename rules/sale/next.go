@@ -82,7 +82,8 @@ func (w *Watch) Note(step Step, ev Event, now Instant) {
 		p.First = now
 	}
 	p.Last = now
-	p.Heard, p.Paid = ev.Kind != Unclear, ev.Kind == Received
+	p.Heard = ev.Kind != Unclear
+	p.Paid = ev.Kind == Received || ev.Kind == Reconciled && step.Do == Query // a verdict is only of what is paid
 	p.Whole = p.Paid && !ev.Returned
 	switch ev.Kind {
 	case Missing:

@@ -222,3 +222,21 @@ func TestARestoredReversalAsksForRefunds(t *testing.T) {
 		t.Errorf("it is %s with %+v", s.State, s.Refunds)
 	}
 }
+
+// A paid order whose verdict is told is a paid order: what was asked back of it is
+// told with either, and the trace comes to its end.
+func TestAVerdictEndsATrace(t *testing.T) {
+	plan, now := DefaultPlan(), Now{At: Instant(time.Hour), Since: Instant(time.Hour)}
+	for _, kind := range []Kind{Received, Reconciled} {
+		for _, returned := range []bool{false, true} {
+			s, w := applied(t, specimen(t, Paid), Event{Kind: Restored}), Watch{}
+			no := s.Current().OrderNo
+			step := s.Next(now, w, plan)
+			w.Note(step, Event{Kind: kind, OrderNo: no, Verdict: Consistent, Returned: returned}, now.At)
+			next := s.Next(now, w, plan)
+			if step.Do != Query || returned != (next.Do == QueryRefund) || !returned && !next.Traced {
+				t.Errorf("%s, returned %v: %+v is followed by %+v", kind, returned, step, next)
+			}
+		}
+	}
+}
