@@ -24,16 +24,7 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		}
 		return Declined
 	case OrderRefused:
-		if s.challenged() {
-			return AwaitingLiveness
-		}
-		if s.Appeal && !s.Cancel {
-			return AwaitingApproval
-		}
-		if ev.Reroute && len(s.Attempts) == 1 && !s.Cancel && s.Liveness.Good() {
-			return Judged
-		}
-		return Declined
+		return s.afterRefusal(ev)
 	case Attested:
 		if ev.Shown {
 			return Unconfirmed
@@ -73,6 +64,19 @@ func (s *Sale) settle(ev Event, allowed targets) State {
 		return Expired
 	}
 	return s.State
+}
+
+// afterRefusal is where an order goes that the provider will not make.
+func (s *Sale) afterRefusal(ev Event) State {
+	switch {
+	case s.challenged():
+		return AwaitingLiveness
+	case s.Appeal && !s.Cancel:
+		return AwaitingApproval
+	case ev.Reroute && len(s.Attempts) == 1 && !s.Cancel && s.Liveness.Good():
+		return Judged
+	}
+	return Declined
 }
 
 // afterJudgement is where a sale waits for what is still needed.
