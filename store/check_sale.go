@@ -106,7 +106,7 @@ func (c *checker) shape(s *sale.Sale, bad func(string, ...any)) {
 	}
 	c.refunds(s, bad)
 	c.own.shape(s, bad)
-	if owes := s.State.Live() || s.State == sale.Refunding; owes && !c.live[s.ID] {
+	if owes := s.State.Live() || s.State == sale.Refunding || s.Stuck(); owes && !c.live[s.ID] {
 		bad("it is %s and has no job: it would be forgotten", s.State)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"math"
 
 	"go.etcd.io/bbolt"
 
@@ -149,12 +150,16 @@ func (db *DB) put(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event, now sale
 func (db *DB) schedule(tx *bbolt.Tx, before, s sale.Sale, ev sale.Event, now sale.Now) (*queue.Job, error) {
 	id := string(s.ID)
 	step := s.Next(now, sale.Watch{}, db.opts.Plan)
-	if job := db.recall.job(before); job != nil && step.Do != sale.Nothing && !intent(ev) && job.Stays(ev.At, step.Due) {
+	over := step.Do == sale.Nothing && !s.Stuck()
+	if step.Do == sale.Nothing {
+		step.Due = never
+	}
+	if job := db.recall.job(before); job != nil && !over && !intent(ev) && job.Stays(ev.At, step.Due) {
 		return job, nil
 	}
 	move := func() (*queue.Job, error) {
 		switch {
-		case step.Do == sale.Nothing:
+		case over:
 			return nil, queue.Done(tx, drive, id, ev.At, string(ev.Kind))
 		case intent(ev):
 			return nil, queue.Begin(tx, drive, id, ev.At, step.Due, string(ev.Kind))
@@ -166,7 +171,7 @@ func (db *DB) schedule(tx *bbolt.Tx, before, s sale.Sale, ev sale.Event, now sal
 	if !errors.Is(err, queue.ErrNoJob) {
 		return job, err
 	}
-	if step.Do == sale.Nothing {
+	if over {
 		return nil, nil
 	}
 	if err := queue.Put(tx, drive, id, step.Due); err != nil || !intent(ev) {
@@ -174,6 +179,9 @@ func (db *DB) schedule(tx *bbolt.Tx, before, s sale.Sale, ev sale.Event, now sal
 	}
 	return move()
 }
+
+// never is when a job is due that only a person can bring on: it stays in the queue.
+const never = math.MaxInt64
 
 // intent says that ev is the record of something about to be sent.
 func intent(ev sale.Event) bool {

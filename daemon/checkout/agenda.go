@@ -21,6 +21,7 @@ type work struct {
 	code    sale.PayerCode // between the scanner and the charge; guarded by Desk.mu
 	reply   chan error     // who waits for the charge's intent; guarded by Desk.mu
 	watch   sale.Watch     // only its drive touches it
+	said    *sale.Reason   // why its last step did not succeed; guarded by Desk.mu
 }
 
 // retryDisk is how long a sale rests after the disk refused it.
@@ -78,6 +79,7 @@ func (d *Desk) work(ctx, cut context.Context, w *work) {
 	step, err := d.drive(ctx, cut, w)
 	if err != nil {
 		d.Log.Error("a sale rests on an error", "sale", w.id, "err", err)
+		d.note(w, &sale.Reason{Code: "rests", Message: err.Error()})
 		step = sale.Step{Do: sale.Query, Due: d.Clock.Now().At.Add(retryDisk)}
 	}
 	d.mu.Lock()

@@ -54,6 +54,7 @@ func (d *Desk) drive(stop, cut context.Context, w *work) (next sale.Step, err er
 		}
 		ev := s.Heard(step, d.perform(cut, s, step, req))
 		w.watch.Note(step, ev, d.Clock.Now().At)
+		d.note(w, ev.Why)
 		if s.Ephemeral(ev) {
 			continue
 		}

@@ -37,6 +37,7 @@ func TestAStepThatIsRefusedForEverRests(t *testing.T) {
 		go func() { done <- d.Run(ctx, ctx) }()
 		begin(t, d, sale.Merchant)
 		time.Sleep(time.Minute)
+		synctest.Wait() // the try of this very moment ends
 		if owing, driven := d.Load(); owing != 1 || driven != 0 || s.asked < 2 || s.asked > 13*(maxLost+1) {
 			t.Errorf("in a minute it was tried %d times; %d sales owe, %d are on the wire", s.asked, owing, driven)
 		}
