@@ -45,6 +45,7 @@ type Config struct {
 	Models  llm.Models     `toml:"models"`
 	Offline Offline        `toml:"offline"`
 	Timing  Timing         `toml:"timing"`
+	Queue   Queue          `toml:"queue"`
 	Bill    Bill           `toml:"bill"`
 	Log     Log            `toml:"log"`
 }
@@ -122,8 +123,9 @@ func Default() Config {
 		Timing: Timing{
 			d(p.PollFirst), d(p.Poll), d(p.Deadline), d(p.ReverseEarliest), d(p.QRPoll), d(p.QRLife), d(p.ScanWindow), 1,
 		},
-		Bill: Bill{Enabled: true, KeepDays: 180},
-		Log:  Log{Level: "info"},
+		Bill:  Bill{Enabled: true, KeepDays: 180},
+		Queue: Queue{AlarmAfter: d(24 * time.Hour)},
+		Log:   Log{Level: "info"},
 	}
 }
 
@@ -254,6 +256,7 @@ func (c Config) Validate() error {
 	fault(c.Bill.KeepDays < 1 || c.Bill.KeepDays > 3660, "bill.keep_days is %d; 1 to 3660", c.Bill.KeepDays)
 	errs = append(errs, c.Backup.validate())
 	fault(c.Rules.InFlight < 1 || c.Rules.InFlight > 1000, "rules.in_flight is %d; 1 to 1000", c.Rules.InFlight)
+	fault(c.Queue.AlarmAfter < wechat.Duration(time.Minute) || c.Queue.AlarmAfter > wechat.Duration(30*24*time.Hour), "queue.alarm_after is %s; 1m to 720h", time.Duration(c.Queue.AlarmAfter))
 	if err := c.Timing.plan().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("timing: %w", err))
 	}

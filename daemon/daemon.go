@@ -76,6 +76,7 @@ type Daemon struct {
 	sessions *sessions
 	pricer   checkout.Pricer // nil in a shop of one currency
 	desk     *checkout.Desk
+	owed     *owed
 	scanner  *scanner.Reader
 	web      *web.Server
 	bills    *bills
@@ -136,7 +137,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.bills = newBills(cfg, d.store, d.gateway, func(code, message string) { d.web.Tell(code, message) }, o.Log)
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,
-		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Offline: d.offline, Days: reports, Drawers: reports, Metrics: d.metrics,
+		Name: cfg.Till.ID, Shop: cfg.Till.Shop, Version: o.Version, Currency: cfg.Till.Currency, PayIn: payIn(cfg.AIPay.FX), Backup: d.backups.make, Judge: asRules{d.judge}, Cases: cases{d.store, d.o.Log}, Bills: d.bills, Offline: d.offline, Days: reports, Drawers: reports, Owed: d.owed, Metrics: d.metrics,
 	}); err != nil {
 		return d, err
 	}
@@ -190,6 +191,10 @@ func (d *Daemon) openDesk() {
 		Notice: d.notice, Hook: d.o.Faults.Wire, Log: d.o.Log,
 	})
 	d.judge.desk, d.offline.desk = d.desk, d.desk
+	d.owed = &owed{db: d.store, desk: d.desk, after: time.Duration(d.cfg.Queue.AlarmAfter), tell: func(code, message string) {
+		d.o.Log.Warn("the alarm of the queue", "what", message)
+		d.web.Tell(code, message)
+	}}
 }
 
 func listen(addr string) (net.Listener, error) {

@@ -23,6 +23,7 @@ func (d *Daemon) metrics(w io.Writer) {
 	d.refused.metrics(line)
 	cases{d.store, d.o.Log}.metrics(line)
 	d.offline.metrics(line)
+	d.owed.metrics(line)
 	d.backups.metrics(line)
 	d.bills.metrics(line)
 }

@@ -40,6 +40,10 @@ const PolicyRefusal CaseKind = "policy_refusal"
 // StoreRestored is a file that was put back from a backup. Its subject is the moment.
 const StoreRestored CaseKind = "store_restored"
 
+// TakeoverContradicted is a payment that somebody had seen to end otherwise than it
+// did. Its subject is the order.
+const TakeoverContradicted CaseKind = "takeover_contradicted"
+
 // CaseStep is what the owner is asked to do about a case.
 type CaseStep string
 
@@ -96,6 +100,15 @@ func openCases(tx *bbolt.Tx, before, after sale.Sale, ev sale.Event) error {
 		c := Case{
 			Kind: ReconciliationMismatch, Subject: order, Sale: after.ID, OrderNo: order, At: ev.At, Wall: ev.Wall,
 			Data: findings(ev), Next: ComparePayment,
+		}
+		if err := openCase(tx, c); err != nil {
+			return err
+		}
+	}
+	if t := sale.Contradicted(before, after); t != nil {
+		c := Case{
+			Kind: TakeoverContradicted, Subject: t.OrderNo, Sale: after.ID, OrderNo: t.OrderNo, At: ev.At, Wall: ev.Wall,
+			Data: map[string]string{"saw": t.Saw}, Next: ComparePayment,
 		}
 		if err := openCase(tx, c); err != nil {
 			return err

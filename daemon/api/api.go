@@ -75,6 +75,7 @@ type Sale struct {
 	Price       *Price     `json:"price,omitempty" doc:"The price in the customer's currency, where that is not the shop's"`
 	Liveness    *Liveness  `json:"liveness,omitempty" doc:"The check to show, while one is open"`
 	Offline     *OwnCode   `json:"offline,omitempty" doc:"Flow offline: the till's own code, and what is known of it"`
+	TakenOver   *TakenOver `json:"taken_over,omitempty" doc:"What somebody has seen of a payment that was not certain"`
 	Can         Can        `json:"can"`
 	History     History    `json:"history"`
 	Begun       time.Time  `json:"begun"`
@@ -108,6 +109,8 @@ type Can struct {
 	Dispute   bool `json:"dispute,omitempty" doc:"Flow offline: it can be given up as unpaid"`
 	Reconcile bool `json:"reconcile,omitempty" doc:"Flow offline: it can be said by hand that the money came"`
 
+	TakeOver bool `json:"take_over" doc:"Somebody may say what they have seen of it, which frees the counter"`
+
 	Consent bool `json:"consent" doc:"It waits for the customer or a manager to agree; says tells which"`
 }
 
@@ -119,6 +122,13 @@ func (s Sale) Rests() bool {
 
 // Rests says that a state is an outcome.
 func Rests(st sale.State) bool { return !st.Before() && st != sale.Refunding && !st.Live() }
+
+// TakenOver is a person's word on a payment. It settles nothing.
+type TakenOver struct {
+	By   string `json:"by"`
+	Saw  string `json:"saw" enum:"seen_paid,seen_unpaid"`
+	Note string `json:"note"`
+}
 
 // History is what was tried, oldest first.
 type History struct {

@@ -72,6 +72,10 @@ var (
 		"receipt_ambiguous": {"Money came to the shop's account and more than one sale may be meant.", "商家账户收到一笔款项，可能对应多笔交易。"},
 		"receipt_differs":   {"Another amount came than the sale asks for.", "到账金额与交易金额不符。"},
 		"paid_twice":        {"A sale that has its receipt was paid once more.", "已有到账记录的交易又收到一笔付款。"},
+		"takeover_contradicted": {
+			"Somebody at the till had seen how this payment ended, and the provider says that it ended otherwise. What is not owed goes back by itself.",
+			"收银台有人确认过该笔付款的结果，但支付方的结果与之不符。多收的款项会自动退还。",
+		},
 		"policy_refusal": {
 			"A rule of the payment service refused a sale today. Nothing was charged by that; the manager at the till decided how it went on.",
 			"今日有交易被支付服务的规则拒绝，该次未扣款，由店内主管决定后续处理。",

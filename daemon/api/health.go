@@ -37,6 +37,7 @@ type Health struct {
 	// Link is which kind of offline it is; the zero Link is not told.
 	Link  *Link `json:"link,omitempty" doc:"The way to the provider, and which kind of offline it is"`
 	Cases Part  `json:"cases" doc:"How many cases wait for the owner, and for how long the oldest"`
+	Queue Part  `json:"queue" doc:"What is owed to customers and not done, and for how long"`
 }
 
 // Ready says that the till can take a sale. The network is not part of it: a
@@ -57,6 +58,7 @@ var notices = map[string]Text{
 	"scanner_trouble":    {"The scanner sends what cannot be read. Unplug it and plug it in again.", "扫码器数据异常，请重新插拔。"},
 	"judge_trouble":      {"The till decides by its rules alone; the models are slow or out of reach. Selling goes on.", "审核模型缓慢或无法访问，目前仅按规则判断，可继续收款。"},
 	"rejections_trouble": {"The payment service refuses one kind of sale more often than usual. Tell the owner.", "支付服务对某类交易的拒绝率异常，请告知店主。"},
+	"queue_trouble":      {"Something has been owed to a customer for too long. Look at the list of what is owed, and tell the owner.", "有对顾客的款项长时间未处理，请查看待办列表并告知店主。"},
 	"cases_trouble":      {"A case has waited for the owner for more than a day. Tell the owner.", "有事项等待店主处理已超过一天，请告知店主。"},
 	"bills_trouble":      {"The provider's bill of a day cannot be had. Tell the owner.", "无法取得支付平台的账单，请告知店主。"},
 	"backup_trouble":     {"The till's backups are not being made. Selling goes on; tell the owner.", "本机未能按时备份，可继续收款，请告知店主。"},
@@ -80,7 +82,7 @@ func (h Health) Notices() []Notice {
 	for _, p := range []struct {
 		name string
 		part Part
-	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}, {"cases", h.Cases}, {"backup", h.Backup}, {"bills", h.Bills}} {
+	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}, {"queue", h.Queue}, {"cases", h.Cases}, {"backup", h.Backup}, {"bills", h.Bills}} {
 		code := p.name + "_" + string(p.part.Level)
 		if text, ok := notices[code]; ok {
 			if at := p.part.Since; !at.IsZero() {

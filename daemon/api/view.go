@@ -21,6 +21,9 @@ func View(s sale.Sale, now sale.Now, p sale.Plan) Sale {
 		changed := s.BegunWall.Add(s.Changed.Sub(s.Begun))
 		v.Changed = &changed
 	}
+	if t := s.TakenOver; t != nil {
+		v.TakenOver = &TakenOver{t.By, t.Saw, t.Note}
+	}
 	if v.Can.Refund {
 		left := amount(s.Refundable(s.Current().OrderNo))
 		v.Refundable = &left
@@ -58,6 +61,8 @@ func can(s *sale.Sale) Can {
 		Attest:    s.State == sale.PresentedOffline,
 		Dispute:   s.State == sale.PresentedOffline || s.State == sale.Unconfirmed,
 		Reconcile: s.TakesReceipt(),
+
+		TakeOver: s.TakenOver == nil && (s.State == sale.InDoubt || s.State == sale.Reversing || s.State == sale.Closing),
 
 		Consent: s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval,
 	}

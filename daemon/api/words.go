@@ -67,9 +67,12 @@ var sayings = map[string][2]Text{
 	"payer_confirming":  {{"The customer was asked to confirm", "已请顾客在手机上确认"}, {"The customer enters the password on the telephone. Do not charge again; the till asks WeChat Pay.", "请顾客在手机上输入密码。请勿重复收款，正在向微信支付查询。"}},
 	"in_doubt_cancel":   {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {"Do not charge again. We take the charge back unless the customer has paid by then.", "请勿重复收款。若届时顾客仍未付款，将撤销这笔收款。"}},
 	"reversing":         {{"Taking the charge back", "正在撤销收款"}, {"Do not charge again until this is done. If money was taken, it goes back to the customer.", "完成前请勿重复收款。如已扣款，将退还顾客。"}},
+	"taken_over":        {{"Not certain, taken over", "结果尚不确定，已人工接管"}, {"Serve the next customer. Do not charge again in this sale: the till goes on asking WeChat Pay and says here how it ended.", "可接待下一位顾客。请勿重复收款：本机将继续向微信支付查询并在此显示结果。"}},
 	"paid":              {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
 	"refund_failed":     {{"Refund failed", "退款失败"}, {"The money is still the shop's. Give it back another way, or ask WeChat Pay.", "款项仍在商家账户。请以其他方式退款，或联系微信支付。"}},
 	"refund_held":       {{"The refund needs a person", "退款需人工处理"}, {"WeChat Pay holds the refund. Finish it in the merchant platform; do not give the money back another way.", "退款滞留在微信支付，请在商户平台处理，勿以其他方式重复退款。"}},
+	"refund_promised":   {{"Refund promised, not yet sent", "退款已承诺，尚未发出"}, {"WeChat Pay has not accepted it yet. The till sends it by itself, also after the network was gone. Do not hand out cash too, and tell the customer so.", "微信支付尚未受理。网络恢复后本机会自动发送。请勿另付现金，并告知顾客。"}},
+	"refund_aside":      {{"Refund set aside", "退款已搁置"}, {"Somebody has taken it out of the till's hands: nothing is sent until it is retried. Do not refund again.", "已有人搁置该退款，重试之前不会发送。请勿重复退款。"}},
 	"refunding":         {{"Refund under way", "正在退款"}, {"WeChat Pay has not confirmed it yet. Do not refund again.", "微信支付尚未确认，请勿重复退款。"}},
 	"giving_back":       {{"Giving the money back", "正在自动退款"}, {"The payment came too late to count and goes back to the customer by itself.", "付款到账过晚，将自动退还顾客。"}},
 	"part_refunded":     {{"Partly refunded", "已部分退款"}, {"WeChat Pay has confirmed the refund. The rest is the shop's.", "微信支付已确认退款，其余款项归商家。"}},
@@ -88,11 +91,19 @@ var sayings = map[string][2]Text{
 // provider's word is worded as less.
 func says(s *sale.Sale) Says {
 	code := stage(s)
+	if code == "taken_over" { // with the name of whoever stands for it
+		head := sayings[code][0]
+		head = Text{head.En + " by " + s.TakenOver.By, head.Zh + "：" + s.TakenOver.By}
+		return Says{code, head, sayings[code][1], Told{payerSayings[code][0], payerSayings[code][1]}}
+	}
 	return Says{code, sayings[code][0], sayings[code][1], Told{payerSayings[code][0], payerSayings[code][1]}}
 }
 
 func stage(s *sale.Sale) string {
 	a := s.Current()
+	if s.TakenOver != nil && (s.State == sale.InDoubt || s.State == sale.Reversing || s.State == sale.Closing) {
+		return "taken_over"
+	}
 	switch s.State {
 	case sale.AwaitingConfirmation:
 		return "consent_payer"
@@ -142,9 +153,7 @@ func stage(s *sale.Sale) string {
 			return "refund_failed"
 		}
 	case sale.Refunding:
-		if n := len(s.Refunds); n > 0 && s.Refunds[n-1].Auto {
-			return "giving_back"
-		}
+		return refundStage(s)
 	case sale.Declined, sale.Cancelled, sale.Expired:
 		switch {
 		case s.State == sale.Cancelled && s.Own != nil && s.Own.Shown > 0:
@@ -154,6 +163,19 @@ func stage(s *sale.Sale) string {
 		case s.State == sale.Declined && !s.Retryable():
 			return "declined_final"
 		}
+	}
+	return s.State.String()
+}
+
+func refundStage(s *sale.Sale) string {
+	n := len(s.Refunds)
+	switch {
+	case s.Aside != nil:
+		return "refund_aside"
+	case n > 0 && s.Refunds[n-1].Auto:
+		return "giving_back"
+	case n > 0 && s.Refunds[n-1].State == sale.RefundOwed:
+		return "refund_promised"
 	}
 	return s.State.String()
 }
@@ -189,6 +211,7 @@ var reasons = map[string]Text{
 	"order_found":           {"WeChat Pay has a payment of this sale that the restored backup does not know. The till asks how it ended.", "微信支付有该笔交易的付款记录，而恢复的备份中没有，正在查询结果。"},
 	"not_paid_restored":     {"It was not paid before the till was restored from a backup.", "本机从备份恢复之前，该笔交易未付款。"},
 	"order_unknown":         {"WeChat Pay does not know the payment.", "微信支付查无此单。"},
+	"rests":                 {"The till cannot go on with it right now and tries again. Call support if it stays so.", "本机暂时无法继续处理，将自动重试；如持续出现请联系技术支持。"},
 	"late_success":          {"The payment arrived after the sale had ended.", "付款在交易结束后才到账。"},
 	"refund":                {"A refund was asked for at the till.", "收银台申请退款。"},
 	"not_enough":            {"The customer's balance or card does not cover the amount.", "顾客余额不足。"},

@@ -30,7 +30,7 @@ func bilingual(t *testing.T, what string, text Text) {
 func specimens() []sale.Sale {
 	var all []sale.Sale
 	ends := []sale.End{sale.Open, sale.EndPaid, sale.EndClosed, sale.EndTakenBack, sale.EndNotSent, sale.EndRefused, sale.EndConcluded}
-	refunds := [][]sale.Refund{nil, {{State: sale.RefundBroken}}, {{State: sale.RefundHeld}}, {{State: sale.RefundOwed, Auto: true}}, {{State: sale.RefundPaid}}}
+	refunds := [][]sale.Refund{nil, {{State: sale.RefundBroken}}, {{State: sale.RefundHeld}}, {{State: sale.RefundOwed, Auto: true}}, {{State: sale.RefundOwed}}, {{State: sale.RefundWorking}}, {{State: sale.RefundPaid}}}
 	for _, st := range sale.States() {
 		for _, flow := range []sale.Flow{sale.Merchant, sale.Payer} {
 			for _, cancel := range []bool{false, true} {
@@ -47,6 +47,7 @@ func specimens() []sale.Sale {
 							s.Attempts = []sale.Attempt{{OrderNo: "S1", End: end, CodeURL: "weixin://x"}}
 						}
 						all = append(all, s)
+						all = append(all, spokenFor(s)...)
 						if st == sale.AwaitingApproval {
 							s.Appeal = true
 							all = append(all, s)
@@ -66,6 +67,21 @@ func specimens() []sale.Sale {
 				}
 			}
 		}
+	}
+	return all
+}
+
+// spokenFor is a sale of which a person has said something.
+func spokenFor(s sale.Sale) (all []sale.Sale) {
+	switch s.State {
+	case sale.Closing, sale.InDoubt, sale.Reversing:
+		for _, saw := range []string{sale.SeenPaid, sale.SeenUnpaid} {
+			s.TakenOver = &sale.Takeover{OrderNo: "S1", By: "Li", Saw: saw, Note: "looked"}
+			all = append(all, s)
+		}
+	case sale.Refunding:
+		s.Aside = &sale.Aside{By: "Li", Why: "cash"}
+		all = append(all, s)
 	}
 	return all
 }
@@ -115,6 +131,52 @@ func TestEverySaleIsWorded(t *testing.T) {
 		bilingual(t, code, texts[1])
 		if !said[code] {
 			t.Errorf("nothing is ever told as %s", code)
+		}
+	}
+}
+
+// At every moment of a payment that is not certain the cashier reads what is known,
+// what is being done, and how many seconds are left.
+func TestEveryLiveStateHasItsThreeWords(t *testing.T) {
+	now := sale.Now{At: 2e9, Since: 1e9}
+	for _, s := range specimens() {
+		if !s.State.Live() {
+			continue
+		}
+		v := View(s, now, sale.DefaultPlan())
+		bilingual(t, s.State.String()+"'s headline", v.Says.Headline)
+		bilingual(t, s.State.String()+"'s advice", v.Says.Advice)
+		if v.SecondsLeft == nil {
+			t.Errorf("%s, cancelled %v, taken over %v: no seconds", s.State, s.Cancel, s.TakenOver != nil)
+		}
+		if s.TakenOver != nil && !strings.Contains(v.Says.Headline.En, "by Li") {
+			t.Errorf("it does not say who stands for it: %q", v.Says.Headline)
+		}
+	}
+}
+
+// A sale that owes something says what and what is to be done, whatever it owes.
+func TestEveryJobIsWorded(t *testing.T) {
+	said := map[sale.DebtKind]bool{}
+	for _, s := range specimens() {
+		j := NewJob(&s, 1e12, nil).Worded()
+		if len(j.Debts) == 0 {
+			continue
+		}
+		said[j.heavy()] = true
+		bilingual(t, string(j.heavy()), j.Says.What)
+		bilingual(t, string(j.heavy()), j.Says.Next)
+		if j.Says.What == caseOther {
+			t.Errorf("%s has no words", j.heavy())
+		}
+		if promised := j.heavy() == sale.DebtRefund && s.Aside == nil; promised && !strings.Contains(j.Says.Next.En, "Do not hand out cash") {
+			t.Errorf("a promise is told as %q", j.Says.Next)
+		}
+	}
+	for kind, texts := range jobSayings {
+		bilingual(t, string(kind), texts[0])
+		if !said[kind] && kind != sale.DebtTrace && kind != sale.DebtFailed {
+			t.Errorf("nothing is ever told as %s", kind)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (d *Desk) work(ctx, cut context.Context, w *work) {
 	step, err := d.drive(ctx, cut, w)
 	if err != nil {
 		d.Log.Error("a sale rests on an error", "sale", w.id, "err", err)
-		d.note(w, &sale.Reason{Code: "rests", Message: err.Error()})
+		d.note(w, &sale.Reason{Code: "rests", Message: "the till could not go on: " + err.Error()})
 		step = sale.Step{Do: sale.Query, Due: d.Clock.Now().At.Add(retryDisk)}
 	}
 	d.mu.Lock()

@@ -46,19 +46,19 @@ type path struct{ states, saw string }
 
 var (
 	shownPaid = path{"opened ordering presented paid", "qr_coming qr_shown paid"}
-	givenBack = path{shownPaid.states + " refunding refunded", shownPaid.saw + " refunding refunded"}
-	stillOurs = path{shownPaid.states + " refunding paid", shownPaid.saw + " refunding refund_failed"}
-	heldOurs  = path{stillOurs.states, shownPaid.saw + " refunding refund_held"}
-	backLater = path{stillOurs.states + " refunding refunded", stillOurs.saw + " refunding refunded"}
+	givenBack = path{shownPaid.states + " refunding refunded", shownPaid.saw + " refund_promised refunding refunded"}
+	stillOurs = path{shownPaid.states + " refunding paid", shownPaid.saw + " refund_promised refunding refund_failed"}
+	heldOurs  = path{stillOurs.states, shownPaid.saw + " refund_promised refunding refund_held"}
+	backLater = path{stillOurs.states + " refunding refunded", stillOurs.saw + " refund_promised refunding refunded"}
 	withdrawn = path{"opened ordering presented closing cancelled", "qr_coming qr_shown qr_withdrawing cancelled"}
 	foundLate = path{withdrawn.states + " refunding refunded", withdrawn.saw + " giving_back refunded"}
 	paidFirst = path{"opened ordering presented closing paid", "qr_coming qr_shown qr_withdrawing paid"}
 
 	scanned       = path{"opened judged charging paid", "scan_wanted charging paid"}
-	scannedBack   = path{scanned.states + " refunding refunded", scanned.saw + " refunding refunded"}
-	scannedOurs   = path{scanned.states + " refunding paid", scanned.saw + " refunding refund_failed"}
-	scannedHeld   = path{scannedOurs.states, scanned.saw + " refunding refund_held"}
-	scannedLater  = path{scannedOurs.states + " refunding refunded", scannedOurs.saw + " refunding refunded"}
+	scannedBack   = path{scanned.states + " refunding refunded", scanned.saw + " refund_promised refunding refunded"}
+	scannedOurs   = path{scanned.states + " refunding paid", scanned.saw + " refund_promised refunding refund_failed"}
+	scannedHeld   = path{scannedOurs.states, scanned.saw + " refund_promised refunding refund_held"}
+	scannedLater  = path{scannedOurs.states + " refunding refunded", scannedOurs.saw + " refund_promised refunding refunded"}
 	doubtPaid     = path{"opened judged charging in_doubt paid", "scan_wanted charging in_doubt payer_confirming in_doubt paid"}
 	maybePaid     = path{"opened judged charging in_doubt? paid", "scan_wanted charging in_doubt payer_confirming in_doubt paid"}
 	doubtReversed = path{"opened judged charging in_doubt reversing reversed", "scan_wanted charging in_doubt payer_confirming in_doubt reversing reversed"}

@@ -26,11 +26,16 @@ import (
 	"qrposd/systemd"
 )
 
-// unwell is what doctor ends with when something must not stay as it is. The
-// findings have said all of it.
-type unwell struct{ code int }
+// unwell is what a verb ends with that has found what must not stay as it is, and has
+// said all of it.
+type unwell struct {
+	code int
+	what string
+}
 
-func (u unwell) Error() string { return "the installation is not in order" }
+func (u unwell) Error() string { return u.what }
+
+const notInOrder = "the installation is not in order"
 
 // examine checks the installation and the machine, beside a till that runs or not.
 func examine(ctx context.Context, c *call) error {
@@ -63,9 +68,9 @@ func examine(ctx context.Context, c *call) error {
 	case err != nil:
 		return err
 	case p.broken != nil:
-		return unwell{exitConfig}
+		return unwell{exitConfig, notInOrder}
 	case doctor.Worst(found) == doctor.Fail:
-		return unwell{exitFailed}
+		return unwell{exitFailed, notInOrder}
 	}
 	return nil
 }

@@ -16,15 +16,15 @@ const defaultAddr = "http://127.0.0.1:8430"
 
 // saleFlags are what the kinds of `sale` take.
 type saleFlags struct {
-	addr, amount, currency, flow, text, operator, code, key string
-	wait                                                    time.Duration
-	json                                                    bool
+	addr, amount, currency, flow, text, operator, code, key, saw string
+	wait                                                         time.Duration
+	json                                                         bool
 }
 
 // saleVerb makes and looks at sales through the API of a running till.
 func saleVerb(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
-		return usage("sale takes open, ls, show, scan, cancel or refund")
+		return usage("sale takes open, ls, show, scan, cancel, refund or take-over")
 	}
 	what := c.args[0]
 	c.args = c.args[1:]
@@ -33,9 +33,10 @@ func saleVerb(ctx context.Context, c *call) error {
 	c.flags.StringVar(&f.amount, "amount", "", "how much, such as 12.80")
 	c.flags.StringVar(&f.currency, "currency", "CNY", "in which currency")
 	c.flags.StringVar(&f.flow, "flow", "merchant", "who shows the code: merchant or payer")
-	c.flags.StringVar(&f.text, "text", "", "what the customer reads, or why it is refunded")
+	c.flags.StringVar(&f.text, "text", "", "what the customer reads, why it is refunded, or what was seen")
 	c.flags.StringVar(&f.operator, "operator", "", "who asks")
 	c.flags.StringVar(&f.code, "code", "", "the customer's code")
+	c.flags.StringVar(&f.saw, "saw", "", "take-over: paid or not_paid, as seen on the customer's telephone or in the provider's application")
 	c.flags.StringVar(&f.key, "key", "", "idempotency key; the same key asks for the same thing once (default: a new one)")
 	c.flags.DurationVar(&f.wait, "wait", 10*time.Second, "how long to wait for a QR code or an outcome")
 	c.flags.BoolVar(&f.json, "json", false, "print JSON")
@@ -76,6 +77,11 @@ func oneSale(ctx context.Context, c *call, client *api.Client, what string, f sa
 		return client.Sale(ctx, id, f.wait)
 	case "scan":
 		return client.Scan(ctx, id, f.code)
+	case "take-over":
+		if f.saw != "paid" && f.saw != "not_paid" || f.operator == "" || f.text == "" {
+			return api.Sale{}, usage("sale take-over takes -saw paid or not_paid, -operator NAME and -text NOTE")
+		}
+		return client.TakeOver(ctx, id, api.NewTakeover{Remark: api.Remark{Operator: f.operator, Reason: f.text}, Saw: f.saw})
 	case "cancel":
 		return client.Cancel(ctx, id, f.operator)
 	case "refund":
@@ -88,7 +94,7 @@ func oneSale(ctx context.Context, c *call, client *api.Client, what string, f sa
 		}
 		return client.Refund(ctx, id, api.NewRefund{Amount: f.amount, Reason: f.text, Operator: f.operator}, f.key)
 	}
-	return api.Sale{}, usage(fmt.Sprintf("sale does not %.20q; it takes open, ls, show, scan, cancel or refund", what))
+	return api.Sale{}, usage(fmt.Sprintf("sale does not %.20q; it takes open, ls, show, scan, cancel, refund or take-over", what))
 }
 
 func printSale(c *call, f saleFlags, s api.Sale) {

@@ -187,7 +187,7 @@ func TestCustomerIsRefunded(t *testing.T) {
 	shop.pay(t, first)
 	b.says("已付款", "Paid")
 	shop.apply(t, first, sale.Event{Kind: sale.RefundRequested, Amount: yuan(280), By: "Li", Why: &sale.Reason{Code: "refund", Message: "cold"}})
-	b.says("正在退款", "Refund under way")
+	b.says("退款已承诺", "Your refund is promised")
 	b.see("#total", "CNY 2.80")
 	b.silent("Li", "cold")
 	b.legible()

@@ -62,11 +62,22 @@ func (s *Server) logged(p *api.Problem, err error) {
 	s.Log.Error("request failed", "request", p.RequestID, "code", p.Code, "err", err)
 }
 
+// hints are what to do where the state of the sale does not say it.
+var hints = map[string]string{
+	"refund_too_many":      "refund the rest in the provider's merchant platform",
+	"nothing_owed":         "the sale needs nobody: it owes nothing",
+	"nothing_to_set_aside": "only refunds can be set aside; a payment that is not certain is taken over",
+	"sale_taken_over":      "look at the sale: it says who has taken it over and what they saw",
+}
+
 func refused(r *sale.Refusal) *api.Problem {
 	if r.Code == "refund_too_large" {
 		return api.NewProblem(http.StatusUnprocessableEntity, r.Code, r.Text, "refund at most what is left of the sale")
 	}
-	hint := "look at the sale: it says what it can do now"
+	hint := hints[r.Code]
+	if hint == "" {
+		hint = "look at the sale: it says what it can do now"
+	}
 	if r.Kind == sale.CancelRequested && r.State.Taken() && !r.State.Offline() {
 		hint = "give the money back with a refund"
 	}

@@ -42,6 +42,7 @@ func (s *Server) register() ([]byte, error) {
 	s.judgeRoutes(r)
 	s.caseRoutes(r)
 	s.offlineRoutes(r)
+	s.queueRoutes(r)
 	s.billRoutes(r)
 	s.dayRoutes(r)
 	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {

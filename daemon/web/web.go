@@ -77,6 +77,7 @@ type Options struct {
 	Bills   Bills           // nil where none are fetched
 	Days    Days            // nil where no day is closed
 	Drawers Drawers         // nil with Days
+	Owed    Owed            // nil where nobody lists what is owed
 	Metrics func(io.Writer) // in the Prometheus text format; nil is none
 	// Rung is told what lies in the basket of the sale that is about to be opened under
 	// a key, and nil when that is over; nil where nobody wants to know.

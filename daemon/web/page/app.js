@@ -1,11 +1,13 @@
 import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
-import { look } from './cases.js';
+import { look as lookCases } from './cases.js';
+import { look as lookQueue } from './queue.js';
 import * as offline from './offline.js';
 import { listen } from './keys.js';
 import { Sales, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
 
 const $ = (id) => document.getElementById(id);
+const look = () => { lookCases(); lookQueue(); };
 const sales = new Sales();
 let status = { currency: '', decimals: 2, notices: [], till: 'qrposd' };
 let digits = ''; // typed, in minor units
@@ -180,7 +182,8 @@ function renderSale(s) {
   $('again').hidden = !(over && s.flow === 'merchant' && name === 'bad');
   $('refund').hidden = !s.can.refund;
   $('cancel').hidden = !s.can.cancel || over;
-  for (const id of ['again', 'refund', 'cancel', 'send', 'agree', 'attest-yes', 'attest-no']) $(id).disabled = busy || !reachable;
+  $('take').hidden = !s.can.take_over;
+  for (const id of ['again', 'refund', 'cancel', 'send', 'agree', 'attest-yes', 'attest-no', 'take']) $(id).disabled = busy || !reachable;
   speak(s);
   tick();
 }
@@ -244,6 +247,26 @@ async function giveBack() {
   tell(''); // it is said in the dialog
 }
 
+function take() {
+  $('taking').dataset.id = shown;
+  $('taking-who').value = $('taking-why').value = $('taking-told').textContent = '';
+  $('taking').showModal();
+}
+
+// taken says what somebody has seen. It settles nothing: the next customer can be
+// served, and the till goes on asking.
+async function taken(saw) {
+  const id = $('taking').dataset.id, body = { saw, operator: $('taking-who').value.trim(), reason: $('taking-why').value.trim() };
+  if (!body.operator || !body.reason) {
+    $('taking-told').textContent = t('bothwanted');
+    return;
+  }
+  await act(`take ${id} ${JSON.stringify(body)}`, () => insist('POST', `/v1/sales/${id}/take-over`, body));
+  $('taking-told').textContent = $('told').textContent;
+  if (!$('told').textContent) $('taking').close();
+  tell(''); // it is said in the dialog
+}
+
 function sendTyped() {
   const code = $('digits').value.replace(/\s/g, '');
   $('digits').value = '';
@@ -266,6 +289,10 @@ function start() {
   press('again', () => { const s = sales.get(shown); show(null); digits = (s.price?.asked ?? s.amount).decimal.replace('.', '').replace(/^0+/, ''); render(); });
   press('refund', () => give(shown));
   press('cancel', cancel);
+  press('take', take);
+  press('taking-paid', () => taken('paid'));
+  press('taking-unpaid', () => taken('not_paid'));
+  press('taking-close', () => $('taking').close());
   press('agree', agree);
   press('pay-here', () => { foreign = false; render(); });
   press('pay-there', () => { foreign = true; render(); });

@@ -1,8 +1,8 @@
 // What both screens make of a sale's state. The words come with each sale.
 const signs = {
   good: ['paid', 'part_refunded', 'reconciled'],
-  back: ['refunded', 'refunding', 'giving_back', 'reversed', 'reversing'],
-  doubt: ['in_doubt', 'payer_confirming', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'refund_failed', 'refund_held', 'unconfirmed', 'disputed', 'receipt_given_up'],
+  back: ['refunded', 'refunding', 'refund_promised', 'giving_back', 'reversed', 'reversing'],
+  doubt: ['in_doubt', 'payer_confirming', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'taken_over', 'refund_aside', 'refund_failed', 'refund_held', 'unconfirmed', 'disputed', 'receipt_given_up'],
   bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'cancelled_offline', 'expired', 'expired_unseen'],
 };
 const under = ['opened', 'projected', 'judged', 'awaiting_confirmation', 'awaiting_approval', 'awaiting_liveness',
@@ -13,7 +13,7 @@ export const sign = (s) => Object.keys(signs).find((name) => signs[name].include
 
 // rests says that a sale has its outcome, leavable that it goes on by itself.
 export const rests = (s) => !under.includes(s.state);
-export const leavable = (s) => alone.includes(s.state);
+export const leavable = (s) => alone.includes(s.state) || Boolean(s.taken_over);
 
 export const money = (a) => `${a.currency} ${a.decimal}`;
 

@@ -13,7 +13,8 @@ const words = {
     look: 'No answer yet. Look at what the sale says before you scan again.',
     scanned: 'A code was scanned, but no amount was typed and no sale waits for it.',
     who: 'Your name', looked: 'Your name, who looked at the customer’s telephone', shows: 'It shows a payment', showsnot: 'It shows none', settle: 'Money came, or not …',
-    nosales: 'There are no sales yet.', auto: 'by itself', done: 'done', owed: 'under way', working: 'under way', failed: 'failed', held: 'needs a person', other: '中文',
+    nosales: 'There are no sales yet.', auto: 'by itself', done: 'done', owed: 'promised, not yet sent', working: 'under way', failed: 'failed', held: 'needs a person', other: '中文',
+    takeover: 'I have seen how it ended', takenotes: 'What you have seen with your own eyes, on the customer’s telephone or in the merchant app. It frees the counter; the sale is not settled by it and must not be charged again.', note: 'What you have seen', sawpaid: 'Seen: paid', sawunpaid: 'Seen: not paid', bothwanted: 'A name and what you have seen are needed.',
   },
   zh: {
     sales: '最近交易', entry: '金额', keypad: '数字键盘', erase: '删除最后一位', clear: '清除',
@@ -27,7 +28,8 @@ const words = {
     look: '尚未收到答复。再次扫码前，请先查看本单状态。',
     scanned: '扫到付款码，但未输入金额，也没有等待扫码的交易。',
     who: '您的姓名', looked: '查看顾客手机的人', shows: '显示已付款', showsnot: '未显示付款', settle: '登记是否到账…',
-    nosales: '暂无交易。', auto: '自动', done: '已完成', owed: '处理中', working: '处理中', failed: '失败', held: '需人工处理', other: 'English',
+    nosales: '暂无交易。', auto: '自动', done: '已完成', owed: '已承诺，尚未发出', working: '处理中', failed: '失败', held: '需人工处理', other: 'English',
+    takeover: '我已看到结果', takenotes: '请填写您亲眼在顾客手机或商户应用中看到的结果。收银台可接待下一位；本单并未因此结清，请勿重复收款。', note: '您看到了什么', sawpaid: '看到：已付款', sawunpaid: '看到：未付款', bothwanted: '请填写姓名和您看到的内容。',
   },
 };
 
