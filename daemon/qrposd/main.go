@@ -74,6 +74,7 @@ func verbs() []verb {
 		{"leave", "-for update|reset|removal|logout", "say whether the till may be taken away: not while it owes money", leave},
 		{"bill", "ls|fetch|show ...", "look at the provider's bills of a running till, and fetch one anew", billVerb},
 		{"day", "x|z|ls|show|drawer ...", "look at the day of a running till, close it, and enter what is in a drawer", dayVerb},
+		{"offline", "ls|card|reconcile|attest|dispute|settle ...", "look at what was sold without the provider, and say what became of it", offlineVerb},
 		{"rules", "default|check|test|replay|shadow|explain ...", "look at rules and try them", rulesVerb},
 		{"check", "[-q] FILE", "verify a store file of a stopped till", check},
 		{"doctor", "-config FILE [-live] [-offline]", "examine the installation and the machine", examine},

@@ -163,7 +163,23 @@ func (s *simulation) equip(speed float64) error {
 	line("[wechat.v2]\nkey_file = %q\ncert_file = %q", inst.APIv2KeyFile, inst.CertFile)
 	line("[[wechat.platform_keys]]\nid = %q\nfile = %q", inst.PublicKeyID, inst.PublicKeyFile)
 	line("[[wechat.platform_keys]]\nfile = %q", inst.PlatformCertFile)
+	equipOffline(line)
 	return errors.Join(s.equipModels(line), os.WriteFile(s.config, []byte(b.String()), 0o600))
+}
+
+// equipOffline writes an account of the shop's own at every scheme.
+func equipOffline(line func(format string, args ...any)) {
+	line("[offline]\nenabled = true\ndistinct = \"0.09\"\nname = \"CORNER CAFE\"\ncity = \"SHANGHAI\"\ncategory = \"5814\"")
+	for _, a := range [][3]string{
+		{"static", "code", "00020101021126410017cn.example.corner011662258801000012345204581453031565802CN5911CORNER CAFE6008SHANGHAI6304E321"},
+		{"promptpay", "mobile", "0801234567"},
+		{"promptpay_bill", "biller", "010553509091512"},
+		{"pix", "key", "123e4567-e12b-12d1-a456-426655440000"},
+		{"paynow", "company", "201403121W"},
+		{"upi", "address", "corner.cafe@bank"},
+	} {
+		line("[[offline.account]]\nscheme = %q\nlabel = \"Corner Café, %[1]s\"\n%[2]s = %[3]q", a[0], a[1], a[2])
+	}
 }
 
 // equipModels writes the last part of the configuration: two providers of the
