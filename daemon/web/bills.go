@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"qrposd/daemon/api"
 )
 
@@ -52,11 +50,11 @@ func (s *Server) billRoutes(r *router) {
 			return &billOutput{v}, nil
 		}
 	}
-	huma.Register(r, r.op(http.MethodGet, "/v1/bills", "listBills", "List the provider's bills of the last days, newest first"), list)
-	huma.Register(r, r.op(http.MethodGet, "/v1/bills/{date}", "getBill", "Look at the bill of a day, with what differs", unknown, invalid), one(func(_ context.Context, date string) (api.Bill, error) { return s.Bills.Bill(date) }))
+	register(r, r.op(http.MethodGet, "/v1/bills", "listBills", "List the provider's bills of the last days, newest first"), list)
+	register(r, r.op(http.MethodGet, "/v1/bills/{date}", "getBill", "Look at the bill of a day, with what differs", unknown, invalid), one(func(_ context.Context, date string) (api.Bill, error) { return s.Bills.Bill(date) }))
 	fetch := r.op(http.MethodPost, "/v1/bills/{date}/fetch", "fetchBill", "Fetch and compare the bill of a day anew", codes{
 		http.StatusConflict: {"bill_busy", "bill_early", "bill_off", "clock_unknown"},
 	})
 	fetch.DefaultStatus = http.StatusAccepted
-	huma.Register(r, fetch, one(s.Bills.FetchBill))
+	register(r, fetch, one(s.Bills.FetchBill))
 }

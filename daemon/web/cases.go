@@ -57,14 +57,14 @@ func (s *Server) caseRoutes(r *router) {
 	}
 	invalid := codes{http.StatusUnprocessableEntity: {"request_invalid"}}
 	unknown := codes{http.StatusNotFound: {"case_not_found"}}
-	huma.Register(r, r.op(http.MethodGet, "/v1/cases", "listCases", "List what waits, or has waited, for the owner, newest first", invalid), s.listCases)
-	huma.Register(r, r.op(http.MethodGet, "/v1/cases/{id}", "getCase", "Look at a case", unknown, invalid), s.oneCase)
+	register(r, r.op(http.MethodGet, "/v1/cases", "listCases", "List what waits, or has waited, for the owner, newest first", invalid), s.listCases)
+	register(r, r.op(http.MethodGet, "/v1/cases/{id}", "getCase", "Look at a case", unknown, invalid), s.oneCase)
 	closing := r.op(http.MethodPost, "/v1/cases/{id}/close", "closeCase", "Close a case, saying what was found", unknown, codes{
 		http.StatusBadRequest: {"idempotency_key_missing", "idempotency_key_malformed"}, http.StatusConflict: {"case_closed"},
 		http.StatusUnprocessableEntity: {"once_mismatch"},
 	})
 	closing.Parameters = []*huma.Param{keyParam()}
-	huma.Register(r, closing, s.closeCase)
+	register(r, closing, s.closeCase)
 }
 
 func (s *Server) listCases(ctx context.Context, in *casesInput) (*casesOutput, error) {

@@ -93,11 +93,11 @@ func (s *Server) dayRoutes(r *router) {
 	invalid := codes{http.StatusUnprocessableEntity: {"request_invalid"}}
 	unknown := codes{http.StatusNotFound: {"day_not_found"}}
 	keyed := codes{http.StatusBadRequest: {"idempotency_key_missing", "idempotency_key_malformed"}, http.StatusUnprocessableEntity: {"once_mismatch"}}
-	huma.Register(r, r.op(http.MethodGet, "/v1/day/x", "getDayReport", "Look at the day so far (X), and at what keeps it open"), s.dayReport)
+	register(r, r.op(http.MethodGet, "/v1/day/x", "getDayReport", "Look at the day so far (X), and at what keeps it open"), s.dayReport)
 	for form, kind := range map[string]string{"csv": csvType, "txt": textType} {
 		op := r.op(http.MethodGet, "/v1/day/x."+form, "getDayReport"+strings.ToUpper(form), "The day so far, as "+kind, invalid)
 		op.Responses["200"] = content(kind)
-		huma.Register(r, op, func(ctx context.Context, in *xInput) (*textOutput, error) {
+		register(r, op, func(ctx context.Context, in *xInput) (*textOutput, error) {
 			report, err := s.Days.Report()
 			if err != nil {
 				return nil, s.fail(ctx, err)
@@ -108,22 +108,22 @@ func (s *Server) dayRoutes(r *router) {
 	closing := r.op(http.MethodPost, "/v1/day/z", "closeDay", "Close the day (Z), or hear what keeps it open", keyed, codes{http.StatusConflict: {"day_open", "day_busy"}})
 	closing.Parameters = []*huma.Param{keyParam()}
 	closing.DefaultStatus = http.StatusCreated
-	huma.Register(r, closing, s.closeDay)
-	huma.Register(r, r.op(http.MethodGet, "/v1/days", "listDays", "List the days that were closed, newest first", invalid), s.listDays)
+	register(r, closing, s.closeDay)
+	register(r, r.op(http.MethodGet, "/v1/days", "listDays", "List the days that were closed, newest first", invalid), s.listDays)
 	one := r.op(http.MethodGet, "/v1/days/{day}", "getDay", "A closed day: its report, its head of the journal, and the signature", unknown, invalid)
 	one.Responses["200"] = content("application/json")
 	one.Responses["200"].Content["application/json"].Schema = r.schema(api.Day{}, "Day")
 	for _, kind := range []string{"text/csv", "text/plain"} {
 		one.Responses["200"].Content[kind] = content(kind).Content[kind]
 	}
-	huma.Register(r, one, s.closedDay)
+	register(r, one, s.closedDay)
 	enter := r.op(http.MethodPost, "/v1/drawers", "enterDrawer", "Enter what is in a drawer, was put in or taken out", keyed, codes{
 		http.StatusUnprocessableEntity: {"drawer_invalid", "amount_*", "currency_unknown"},
 	})
 	enter.Parameters = []*huma.Param{keyParam()}
 	enter.DefaultStatus = http.StatusCreated
-	huma.Register(r, enter, s.enterDrawer)
-	huma.Register(r, r.op(http.MethodGet, "/v1/drawers", "listDrawerLines", "List what was entered for the drawers of the open day"), s.drawerLines)
+	register(r, enter, s.enterDrawer)
+	register(r, r.op(http.MethodGet, "/v1/drawers", "listDrawerLines", "List what was entered for the drawers of the open day"), s.drawerLines)
 }
 
 func (s *Server) dayReport(ctx context.Context, _ *struct{}) (*reportOutput, error) {

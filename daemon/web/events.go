@@ -10,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
 	"qrposd/daemon/api"
 	"qrposd/rules/sale"
 )
@@ -29,7 +26,9 @@ type eventsInput struct {
 	After int64 `query:"after" minimum:"-1" default:"-1" doc:"Only what follows this number; -1 is what happens from now on"`
 }
 
-func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+type streamOutput struct{ Body writer }
+
+func (s *Server) events(ctx context.Context, in *eventsInput) (*streamOutput, error) {
 	last, err := s.lastSeq()
 	if err != nil {
 		return nil, s.fail(ctx, err)
@@ -52,9 +51,8 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		s.streams.Add(-1)
 		return nil, api.NewProblem(http.StatusServiceUnavailable, "too_many_streams", "too many programs follow the events", "close some of them")
 	}
-	return &huma.StreamResponse{Body: func(c huma.Context) {
+	return &streamOutput{func(w http.ResponseWriter, r *http.Request) {
 		defer s.streams.Add(-1)
-		r, w := humago.Unwrap(c)
 		w.Header().Set("Content-Type", "text/event-stream")
 		if r.Method == http.MethodHead {
 			return

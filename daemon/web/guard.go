@@ -78,12 +78,28 @@ func readBody(w http.ResponseWriter, r *http.Request) *api.Problem {
 	_ = conn.SetReadDeadline(time.Now().Add(readTimeout)) // a connection always can; if not, the idle timeout is left
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	_ = conn.SetReadDeadline(time.Time{})
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = &whole{bytes.NewReader(body), body}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge()
 	}
 	if err != nil {
 		return api.NewProblem(http.StatusRequestTimeout, "body_timeout", "the request did not arrive whole", "send the whole request at once")
+	}
+	return nil
+}
+
+// whole is a body that was read.
+type whole struct {
+	io.Reader
+	bytes []byte
+}
+
+func (*whole) Close() error { return nil }
+
+// bodyOf is the body of a request that readBody has passed.
+func bodyOf(r *http.Request) []byte {
+	if w, ok := r.Body.(*whole); ok {
+		return w.bytes
 	}
 	return nil
 }

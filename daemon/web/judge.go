@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"qrposd/daemon/api"
 	"qrposd/rules/sale"
 )
@@ -37,11 +35,11 @@ func (s *Server) judgeRoutes(r *router) {
 	}
 	unknown := codes{http.StatusNotFound: {"sale_not_found"}}
 	notNow := codes{http.StatusConflict: {"sale_*"}, http.StatusUnprocessableEntity: {"approver_missing"}}
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/consent", "consentToSale", "Agree to a sale that waits for it", unknown, notNow), s.consent)
-	huma.Register(r, r.op(http.MethodGet, "/v1/rules", "getRules", "The rules in force"), s.rules)
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/consent", "consentToSale", "Agree to a sale that waits for it", unknown, notNow), s.consent)
+	register(r, r.op(http.MethodGet, "/v1/rules", "getRules", "The rules in force"), s.rules)
 	wrong := codes{http.StatusUnprocessableEntity: {"rules_invalid"}}
 	put := r.op(http.MethodPut, "/v1/rules", "replaceRules", "Put other rules in force, all or nothing", wrong)
-	huma.Register(r, put, s.replaceRules)
+	register(r, put, s.replaceRules)
 }
 
 func (s *Server) consent(ctx context.Context, in *consentInput) (*saleOutput, error) {

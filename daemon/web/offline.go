@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"qrposd/daemon/api"
 	"qrposd/rules/sale"
 )
@@ -61,16 +59,16 @@ func (s *Server) offlineRoutes(r *router) {
 	}
 	unknown := codes{http.StatusNotFound: {"sale_not_found"}}
 	notNow := codes{http.StatusConflict: {"sale_*"}}
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/attest", "attestSale", "Say what the customer's telephone showed", unknown, notNow), s.attest)
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/dispute", "disputeSale", "Say that no receipt will be found", unknown, notNow), s.dispute)
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/attest", "attestSale", "Say what the customer's telephone showed", unknown, notNow), s.attest)
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/dispute", "disputeSale", "Say that no receipt will be found", unknown, notNow), s.dispute)
 	byHand := codes{
 		http.StatusNotFound: {"receipt_not_found"}, http.StatusConflict: {"receipt_used", "receipt_*", "offline_unseen"}, http.StatusUnprocessableEntity: {"reconcile_evidence"},
 	}
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/reconcile", "reconcileSale", "Say by hand that the money came", unknown, notNow, byHand), s.reconcile)
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/reconcile", "reconcileSale", "Say by hand that the money came", unknown, notNow, byHand), s.reconcile)
 	bad := codes{http.StatusUnprocessableEntity: {"receipt_amount", "receipt_form"}}
-	huma.Register(r, r.op(http.MethodPost, "/v1/receipts", "takeReceipts", "Hand in a statement of the shop's bank; a receipt counts once", bad), s.receipts)
-	huma.Register(r, r.op(http.MethodGet, "/v1/exposure", "getExposure", "What the shop may lose by sales that nobody has confirmed"), s.exposure)
-	huma.Register(r, r.op(http.MethodGet, "/v1/offline", "listOffline", "The offline sales that have no receipt, oldest first"), s.openOffline)
+	register(r, r.op(http.MethodPost, "/v1/receipts", "takeReceipts", "Hand in a statement of the shop's bank; a receipt counts once", bad), s.receipts)
+	register(r, r.op(http.MethodGet, "/v1/exposure", "getExposure", "What the shop may lose by sales that nobody has confirmed"), s.exposure)
+	register(r, r.op(http.MethodGet, "/v1/offline", "listOffline", "The offline sales that have no receipt, oldest first"), s.openOffline)
 }
 
 func (s *Server) attest(ctx context.Context, in *attestInput) (*saleOutput, error) {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"qrposd/daemon/api"
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
@@ -82,32 +80,4 @@ func refused(r *sale.Refusal) *api.Problem {
 		hint = "give the money back with a refund"
 	}
 	return api.NewProblem(http.StatusConflict, r.Code, r.Text, hint)
-}
-
-// reword turns the framework's own errors into problems with a code. What the
-// client sent is left out: it may be a customer's code.
-func reword(_ huma.Context, _ string, v any) (any, error) {
-	e, ok := v.(*huma.ErrorModel)
-	if !ok {
-		return v, nil
-	}
-	code, hint := "internal", ""
-	switch e.Status {
-	case http.StatusBadRequest:
-		code, hint = "body_malformed", "send one JSON object, as GET /openapi.json describes it"
-	case http.StatusUnsupportedMediaType:
-		code, hint = "media_type_unsupported", "send Content-Type: application/json"
-	case http.StatusUnprocessableEntity:
-		code, hint = "request_invalid", "GET /openapi.json describes every request"
-	}
-	p := api.NewProblem(e.Status, code, e.Detail, hint)
-	for _, d := range e.Errors {
-		if d != nil {
-			p.Fields = append(p.Fields, api.FieldFault{Location: d.Location, Message: d.Message})
-		}
-	}
-	if len(p.Fields) > 0 {
-		p.Detail = p.Fields[0].Location + ": " + p.Fields[0].Message
-	}
-	return p, nil
 }

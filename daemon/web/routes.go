@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,29 +15,23 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"qrposd/daemon/api"
 )
 
 // register adds the API's routes and makes the OpenAPI document from them.
 func (s *Server) register() ([]byte, error) {
-	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	h := humago.New(s.mux, huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{
-				Title: "qrposd", Version: s.Version,
-				Description: "The till's own API, for programs on the till. Errors are RFC 9457 problems with a stable code.",
-			},
-			Components: &huma.Components{Schemas: schemas},
-			Servers:    []*huma.Server{{URL: "/", Description: "The till itself, on a loopback address"}},
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "qrposd", Version: s.Version,
+			Description: "The till's own API, for programs on the till. Errors are RFC 9457 problems with a stable code.",
 		},
-		Formats:       map[string]huma.Format{"application/json": format, "json": format},
-		DefaultFormat: "application/json", Transformers: []huma.Transformer{reword},
-	})
-	r := &router{h}
+		Components: &huma.Components{Schemas: schemas},
+		Servers:    []*huma.Server{{URL: "/", Description: "The till itself, on a loopback address"}},
+	}
+	r := &router{s.mux, doc, s.fail}
 	s.saleRoutes(r)
 	s.stateRoutes(r)
 	s.judgeRoutes(r)
@@ -55,15 +50,15 @@ func (s *Server) register() ([]byte, error) {
 			s.Metrics(w)
 		})
 	}
-	doc := h.OpenAPI()
-	for _, own := range []string{"ErrorModel", "ErrorDetail"} { // the framework's; reword never lets one out
-		delete(schemas.Map(), own)
-	}
 	return json.MarshalIndent(doc, "", "  ")
 }
 
 // router adds operations that all answer errors alike.
-type router struct{ huma.API }
+type router struct {
+	mux  *http.ServeMux
+	doc  *huma.OpenAPI
+	fail func(context.Context, error) error
+}
 
 // codes are a status and the codes it may come with.
 type codes map[int][]string
@@ -73,7 +68,6 @@ type codes map[int][]string
 func (r *router) op(method, path, id, summary string, own ...codes) huma.Operation {
 	o := huma.Operation{
 		Method: method, Path: path, OperationID: id, Summary: summary, Responses: map[string]*huma.Response{},
-		RejectUnknownQueryParameters: true, BodyReadTimeout: -1,
 	}
 	all := codes{}
 	add := func(c codes) {
@@ -106,7 +100,7 @@ func (r *router) op(method, path, id, summary string, own ...codes) huma.Operati
 }
 
 func (r *router) schema(v any, name string) *huma.Schema {
-	return r.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, name)
+	return r.doc.Components.Schemas.Schema(reflect.TypeOf(v), true, name)
 }
 
 // decode reads one JSON object and says where it is broken. A name that comes

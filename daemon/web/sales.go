@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"qrposd/daemon/api"
 	"qrposd/rules/money"
@@ -22,11 +21,9 @@ type Headers struct {
 	conn  *http.ResponseController
 }
 
-// Resolve keeps what belongs to the request.
-func (h *Headers) Resolve(ctx huma.Context) []error {
-	r, w := humago.Unwrap(ctx)
+// heard keeps what belongs to the request.
+func (h *Headers) heard(w http.ResponseWriter, r *http.Request) {
 	h.lines, h.conn = r.Header, http.NewResponseController(w)
-	return nil
 }
 
 func (h *Headers) once(asks ...string) (sale.Once, error) {
@@ -102,26 +99,26 @@ func (s *Server) saleRoutes(r *router) {
 		http.StatusConflict:            {"once_in_flight"},
 		http.StatusUnprocessableEntity: {"once_mismatch"},
 	}
-	huma.Register(r, r.op(http.MethodGet, "/v1/sales", "listSales", "List sales, newest first", unknown, invalid), s.list)
+	register(r, r.op(http.MethodGet, "/v1/sales", "listSales", "List sales, newest first", unknown, invalid), s.list)
 
 	get := r.op(http.MethodGet, "/v1/sales/{id}", "getSale", "Look at a sale", unknown, invalid)
 	get.Parameters = []*huma.Param{preferParam("the sale rests")}
-	huma.Register(r, get, s.sale)
+	register(r, get, s.sale)
 
 	badBasket := codes{http.StatusUnprocessableEntity: {"basket_mismatch", "currency_single", "currency_not_offered", "offline_scheme", "offline_currency", "offline_off"}, http.StatusConflict: {"offline_online", "offline_amount_taken"}}
 	open := r.op(http.MethodPost, "/v1/sales", "openSale", "Open a sale", keyed, badAmount, badCode, badBasket, notNow)
 	open.Parameters = []*huma.Param{keyParam(), preferParam("the QR code or the outcome is there")}
 	open.DefaultStatus = http.StatusCreated
-	huma.Register(r, open, s.open)
+	register(r, open, s.open)
 
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/cancel", "cancelSale", "Withdraw a sale", unknown, notNow), s.cancel)
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/scan", "scanCode", "Hand a customer's code to a sale", unknown, notNow, badCode), s.scan)
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/cancel", "cancelSale", "Withdraw a sale", unknown, notNow), s.cancel)
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/scan", "scanCode", "Hand a customer's code to a sale", unknown, notNow, badCode), s.scan)
 
 	tooMuch := codes{http.StatusUnprocessableEntity: {"refund_too_large"}}
 	refund := r.op(http.MethodPost, "/v1/sales/{id}/refunds", "refundSale", "Give money back", keyed, badAmount, tooMuch, unknown, notNow)
 	refund.Parameters = []*huma.Param{keyParam()}
 	refund.DefaultStatus = http.StatusCreated
-	huma.Register(r, refund, s.refund)
+	register(r, refund, s.refund)
 }
 
 // preferParam documents the header that Headers.wait reads.

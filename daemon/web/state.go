@@ -47,13 +47,13 @@ func (s *Server) stateRoutes(r *router) {
 	}
 	svg := r.op(http.MethodGet, "/v1/sales/{id}/qr.svg", "getQRCodeSVG", "The QR code to show, as SVG", noCode)
 	svg.Responses["200"] = content("image/svg+xml")
-	huma.Register(r, svg, s.svg)
+	register(r, svg, s.svg)
 	check := r.op(http.MethodGet, "/v1/sales/{id}/liveness.svg", "getLivenessSVG", "The QR code of the check that the customer has to pass, as SVG", noCode)
 	check.Responses["200"] = content("image/svg+xml")
-	huma.Register(r, check, s.livenessSVG)
+	register(r, check, s.livenessSVG)
 	png := r.op(http.MethodGet, "/v1/sales/{id}/qr.png", "getQRCodePNG", "The QR code to show, as PNG", noCode)
 	png.Responses["200"] = content("image/png")
-	huma.Register(r, png, s.png)
+	register(r, png, s.png)
 
 	stream := r.op(http.MethodGet, "/v1/events", "followEvents", "Follow what happens, as server-sent events", codes{
 		http.StatusConflict: {"events_ahead"}, http.StatusUnprocessableEntity: {"request_invalid"}, http.StatusServiceUnavailable: {"too_many_streams"},
@@ -65,20 +65,20 @@ func (s *Server) stateRoutes(r *router) {
 	}}
 	stream.Responses["200"] = content("text/event-stream")
 	stream.Responses["200"].Content["text/event-stream"].Schema = r.schema(api.Event{}, "Event")
-	huma.Register(r, stream, s.events)
+	register(r, stream, s.events)
 
-	huma.Register(r, r.op(http.MethodGet, "/v1/status", "getStatus", "What the till says about itself"), s.status)
+	register(r, r.op(http.MethodGet, "/v1/status", "getStatus", "What the till says about itself"), s.status)
 	backup := r.op(http.MethodPost, "/v1/backups", "makeBackup", "Copy the store while sales go on, and verify the copy", codes{
 		http.StatusConflict: {"backup_running"}, http.StatusNotImplemented: {"backup_off"},
 	})
 	backup.DefaultStatus = http.StatusCreated
-	huma.Register(r, backup, s.backup)
+	register(r, backup, s.backup)
 	live := r.op(http.MethodGet, "/livez", "live", "Whether the process answers")
 	live.Responses["200"] = content("text/plain")
-	huma.Register(r, live, s.livez)
+	register(r, live, s.livez)
 	ready := r.op(http.MethodGet, "/readyz", "ready", "Whether the till can take a sale", codes{http.StatusServiceUnavailable: {"not_ready"}})
 	ready.Responses["200"] = content("text/plain")
-	huma.Register(r, ready, s.readyz)
+	register(r, ready, s.readyz)
 }
 
 func content(mediaType string) *huma.Response {
