@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"qrposd/daemon/api"
 	"qrposd/rules/sale"
 )
@@ -52,13 +50,13 @@ func (s *Server) queueRoutes(r *router) {
 	unknown := codes{http.StatusNotFound: {"sale_not_found"}}
 	invalid := codes{http.StatusUnprocessableEntity: {"request_invalid"}}
 	notNow := codes{http.StatusConflict: {"nothing_owed", "nothing_to_set_aside", "refund_too_many"}}
-	huma.Register(r, r.op(http.MethodGet, "/v1/queue", "listQueue", "List what is owed, the soonest due first"), s.queue)
-	huma.Register(r, r.op(http.MethodGet, "/v1/queue/{id}", "getJob", "Look at what one sale owes, with its history", unknown, invalid), s.job)
-	huma.Register(r, r.op(http.MethodPost, "/v1/queue/{id}/retry", "retryJob", "Have the till go on at once: it asks first, and charges nothing", unknown, notNow), s.say(sale.Resumed))
-	huma.Register(r, r.op(http.MethodPost, "/v1/queue/{id}/set-aside", "setJobAside", "Take the refunds that wait out of the till's hands", unknown, notNow), s.say(sale.SetAside))
-	huma.Register(r, r.op(http.MethodPost, "/v1/sales/{id}/take-over", "takeOverSale",
+	register(r, r.op(http.MethodGet, "/v1/queue", "listQueue", "List what is owed, the soonest due first"), s.queue)
+	register(r, r.op(http.MethodGet, "/v1/queue/{id}", "getJob", "Look at what one sale owes, with its history", unknown, invalid), s.job)
+	register(r, r.op(http.MethodPost, "/v1/queue/{id}/retry", "retryJob", "Have the till go on at once: it asks first, and charges nothing", unknown, notNow), s.say(sale.Resumed))
+	register(r, r.op(http.MethodPost, "/v1/queue/{id}/set-aside", "setJobAside", "Take the refunds that wait out of the till's hands", unknown, notNow), s.say(sale.SetAside))
+	register(r, r.op(http.MethodPost, "/v1/sales/{id}/take-over", "takeOverSale",
 		"Say what was seen of a payment that is not certain: it frees the counter and settles nothing", unknown, codes{http.StatusConflict: {"sale_*"}}), s.takeOver)
-	huma.Register(r, r.op(http.MethodPost, "/v1/leave", "leave", "Ask whether the till may be updated or removed, or stand for it by name", codes{
+	register(r, r.op(http.MethodPost, "/v1/leave", "leave", "Ask whether the till may be updated or removed, or stand for it by name", codes{
 		http.StatusUnprocessableEntity: {"leave_unsigned"},
 	}), s.leave)
 }
