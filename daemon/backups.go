@@ -49,6 +49,7 @@ type backups struct {
 	db    *store.DB
 	seal  store.Seal // nil is not encrypted
 	log   *slog.Logger
+	apart bool // they have a place of their own
 	wake  chan struct{}
 	alone sync.Mutex // one at a time
 
@@ -64,7 +65,7 @@ func newBackups(cfg Config, db *store.DB, log *slog.Logger) *backups {
 	if r, err := sealed.Parse(b.conf.Recipients); err == nil && len(r) > 0 { // validated with the configuration
 		b.seal = r.Seal
 	}
-	if b.conf.To == "" {
+	if b.apart = b.conf.To != ""; !b.apart {
 		b.conf.To, b.conf.EveryH = filepath.Dir(cfg.Store.Path), 0
 	}
 	if names := b.there(); len(names) > 0 {
@@ -96,8 +97,11 @@ func (b *backups) run(ctx context.Context) {
 	}
 }
 
-// soon asks for a backup that nobody waits for.
+// soon asks for a backup that nobody waits for, where they are made by themselves.
 func (b *backups) soon() {
+	if !b.apart {
+		return
+	}
 	select {
 	case b.wake <- struct{}{}:
 	default: // one is to be made already

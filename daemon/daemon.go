@@ -133,7 +133,7 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	d.vitals.Gateway = gateway
 	d.openDesk()
 	d.backups = newBackups(cfg, d.store, o.Log)
-	reports := newDays(cfg, d.store, o.Log)
+	reports := newDays(cfg, d.store, d.backups.soon, o.Log)
 	d.bills = newBills(cfg, d.store, d.gateway, func(code, message string) { d.web.Tell(code, message) }, o.Log)
 	if d.web, err = web.New(web.Options{
 		Till: d.desk, Rung: d.sessions.rung, Book: d.store, Clock: d.store, Plan: cfg.Plan(), Health: d.health, Log: o.Log,

@@ -32,6 +32,7 @@ type days struct {
 	db       *store.DB
 	currency money.Currency
 	key      *dayKey
+	closed   func()
 	log      *slog.Logger
 }
 
@@ -91,9 +92,10 @@ func makeDayKey(path string) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), syncDir(filepath.Dir(path))
 }
 
-func newDays(cfg Config, db *store.DB, log *slog.Logger) *days {
+// newDays tells closed when a day was closed.
+func newDays(cfg Config, db *store.DB, closed func(), log *slog.Logger) *days {
 	path := cmp.Or(cfg.Till.SignKeyFile, cfg.Store.Path+".signkey")
-	return &days{db, cfg.Till.Currency, &dayKey{path: path}, log}
+	return &days{db, cfg.Till.Currency, &dayKey{path: path}, closed, log}
 }
 
 // Report is a look at the day so far.
@@ -113,6 +115,7 @@ func (d *days) CloseDay(ctx context.Context, operator string, once sale.Once) (a
 	}
 	if !replayed {
 		d.log.Info("the day was closed", "number", c.Number, "journal", c.Seq)
+		d.closed()
 	}
 	v, _, err := closedView(c)
 	return v, replayed, err

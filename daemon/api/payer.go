@@ -44,6 +44,7 @@ var payerSayings = map[string][2]Text{
 	"payer_confirming":  {{"Please confirm on your telephone", "请在手机上确认"}, {doNotPay + "WeChat asks you for your password.", doNotPayZh + "请在手机上输入密码。"}},
 	"in_doubt":          {{"Not certain yet", "结果尚不确定"}, {doNotPay + "We are asking WeChat Pay. Your telephone may ask you to confirm.", doNotPayZh + "正在向微信支付查询，请留意手机提示并确认。"}},
 	"in_doubt_cancel":   {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {doNotPay + "Please confirm nothing on your telephone; we are asking WeChat Pay.", doNotPayZh + "请不要在手机上确认，正在向微信支付查询。"}},
+	"restored":          {{"One moment, please", "请稍候"}, {doNotPay + "We are asking WeChat Pay about this sale.", doNotPayZh + "正在向微信支付查询该笔交易。"}},
 	"reversing":         {{"Taking the payment back", "正在撤销付款"}, {doNotPay + "If money was taken, it goes back to you.", doNotPayZh + "如已扣款，将退还给您。"}},
 	"paid":              {{"Paid", "已付款"}, {"Thank you.", "谢谢惠顾。"}},
 	"refund_failed":     {{askTheCashier, askTheCashierZh}, {"The refund did not go through.", "退款未成功。"}},

@@ -55,7 +55,7 @@ func can(s *sale.Sale) Can {
 	return Can{
 		Cancel: err == nil && !s.Cancel && cancelled.Facts > s.Facts,
 		Refund: (s.State == sale.Paid || s.State == sale.PartRefunded) && s.Refundable(a.OrderNo).Minor > 0,
-		Scan:   (s.State == sale.Opened || s.State == sale.Projected || s.State == sale.Judged) && s.Flow == sale.Payer,
+		Scan:   (s.State == sale.Opened || s.State == sale.Projected || s.State == sale.Judged) && s.Flow == sale.Payer && s.Restored == nil,
 		Retry:  s.Retryable(),
 
 		Attest:    s.State == sale.PresentedOffline,
@@ -64,7 +64,7 @@ func can(s *sale.Sale) Can {
 
 		TakeOver: s.TakenOver == nil && (s.State == sale.InDoubt || s.State == sale.Reversing || s.State == sale.Closing),
 
-		Consent: s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval,
+		Consent: (s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval) && s.Restored == nil,
 	}
 }
 

@@ -66,6 +66,7 @@ var sayings = map[string][2]Text{
 	"in_doubt":          {{"Not certain yet", "结果尚不确定"}, {"Do not charge again. We are asking WeChat Pay.", "请勿重复收款。正在向微信支付查询。"}},
 	"payer_confirming":  {{"The customer was asked to confirm", "已请顾客在手机上确认"}, {"The customer enters the password on the telephone. Do not charge again; the till asks WeChat Pay.", "请顾客在手机上输入密码。请勿重复收款，正在向微信支付查询。"}},
 	"in_doubt_cancel":   {{"Cancelling, not certain yet", "正在取消，结果尚不确定"}, {"Do not charge again. We take the charge back unless the customer has paid by then.", "请勿重复收款。若届时顾客仍未付款，将撤销这笔收款。"}},
+	"restored":          {{"Asking what became of it", "正在查询后续情况"}, {"Do not charge again. The till was restored from a backup, and asks WeChat Pay what happened to this sale since.", "请勿重复收款。本机已从备份恢复，正在向微信支付查询该笔交易之后的情况。"}},
 	"reversing":         {{"Taking the charge back", "正在撤销收款"}, {"Do not charge again until this is done. If money was taken, it goes back to the customer.", "完成前请勿重复收款。如已扣款，将退还顾客。"}},
 	"taken_over":        {{"Not certain, taken over", "结果尚不确定，已人工接管"}, {"Serve the next customer. Do not charge again in this sale: the till goes on asking WeChat Pay and says here how it ended.", "可接待下一位顾客。请勿重复收款：本机将继续向微信支付查询并在此显示结果。"}},
 	"paid":              {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
@@ -103,6 +104,9 @@ func stage(s *sale.Sale) string {
 	a := s.Current()
 	if s.TakenOver != nil && (s.State == sale.InDoubt || s.State == sale.Reversing || s.State == sale.Closing) {
 		return "taken_over"
+	}
+	if s.Tracing() && !s.State.Live() {
+		return "restored"
 	}
 	switch s.State {
 	case sale.AwaitingConfirmation:

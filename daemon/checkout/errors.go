@@ -59,6 +59,8 @@ func awaits(s sale.Sale, now sale.Now) error {
 		return &Error{409, "sale_other_flow", "this sale shows a QR code; the customer scans it", "cancel it to scan the customer's code instead"}
 	case !s.Price.Holds(now):
 		return &Error{409, "price_expired", "the price of this sale no longer holds", "open a new sale; it gets a fresh price"}
+	case s.Restored != nil && !s.State.Live():
+		return &Error{409, "sale_restored", "the till was restored from a backup, and this sale may have been paid since", "wait until the till knows; if it was not paid, open a new sale"}
 	case takesCode(s):
 		return nil
 	case s.State.Before():

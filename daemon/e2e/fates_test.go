@@ -43,7 +43,7 @@ type part struct {
 	saw  string   // the state when the backup was made
 	last api.Sale // the last word of the lost till
 	was  sums
-	wish int64 // asked back of the restored till
+	qr   string // what the customer's telephone has seen
 }
 
 func (p *part) amount() string { return fmt.Sprintf("12.%02d", p.tail) }
@@ -77,15 +77,32 @@ func (p *part) show() error {
 	if err := p.open(); err != nil {
 		return err
 	}
-	return p.reach("presented")
+	return p.seen()
 }
 
-func (p *part) payQR() error {
+// seen has the customer look at the code on the screen.
+func (p *part) seen() error {
+	if err := p.reach("presented"); err != nil {
+		return err
+	}
 	v, err := p.d.api.Sale(soon(p.t), p.id, 0)
 	if err != nil || v.QR == nil {
 		return fmt.Errorf("%s is %s and shows no code: %w", p.id, v.State, err)
 	}
-	p.o.do(http.MethodPost, "/sim/phone/scan", map[string]string{"code_url": v.QR.Text, "action": "pay"}, nil)
+	p.qr = v.QR.Text
+	return nil
+}
+
+// pay has the customer pay the code that was shown, whether a till runs or not.
+func (p *part) pay() {
+	p.o.do(http.MethodPost, "/sim/phone/scan", map[string]string{"code_url": p.qr, "action": "pay"}, nil)
+}
+
+func (p *part) payQR() error {
+	if err := p.seen(); err != nil {
+		return err
+	}
+	p.pay()
 	return p.reach("paid")
 }
 
@@ -238,6 +255,7 @@ func passing() []fate {
 		{name: "shown", flow: sale.Merchant, before: (*part).show, at: "presented"},
 		{name: "shown, then paid", flow: sale.Merchant, before: (*part).show, at: "presented", after: (*part).payQR},
 		{name: "shown, then paid and partly refunded", flow: sale.Merchant, before: (*part).show, at: "presented", after: then((*part).payQR, giveBack("3.00", "part_refunded"))},
+		{name: "shown, then paid while no till runs", flow: sale.Merchant, before: (*part).show, at: "presented", late: (*part).pay},
 		{name: "shown, then cancelled", flow: sale.Merchant, before: (*part).show, at: "presented", after: then((*part).cancel, ended)},
 		{name: "refunding", flow: sale.Merchant, before: func(p *part) error {
 			p.rule("refund", "refund_processing", 0)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"filippo.io/age"
 
 	"qrposd/daemon/api"
 	"qrposd/rules/sale"
@@ -27,9 +30,13 @@ type stage struct {
 	fresh    *part // begun after the backup
 }
 
-func newStage(t *testing.T) *stage {
+// newStage makes both boxes. Backups are sealed to the recipients, if there are any.
+func newStage(t *testing.T, recipients ...string) *stage {
 	s := &stage{t: t, o: startOutside(t, 4)}
 	slow := func(conf string) string {
+		if len(recipients) > 0 {
+			conf += fmt.Sprintf("\n[backup]\nrecipients = [%q]\n", strings.Join(recipients, `", "`))
+		}
 		return strings.Replace(conf, "[timing]\n", "[timing]\ndeadline = \"60s\"\n"+patient.line+"\n", 1)
 	}
 	s.old = newTill(t, s.o, built(t).product, "R01", slow).open()
@@ -104,6 +111,11 @@ func (s *stage) play() {
 		return err
 	})
 	s.old.kill()
+	for _, p := range s.parts {
+		if p.late != nil {
+			p.late(p)
+		}
+	}
 	orders := s.o.orders()
 	for _, p := range s.parts {
 		p.was, p.d = p.counted(orders), s.box
@@ -153,7 +165,7 @@ func (p *part) wrong(orders map[string]orderCount) string {
 	right := p.want
 	if right == nil {
 		right = func(was, now sums) bool { return now.net == was.net && now.refunds == was.refunds }
-		if p.last.State != "refunded" && slices.Contains(noMoney, p.last.State) || !p.last.Rests() {
+		if p.late == nil && p.last.State != "refunded" && slices.Contains(noMoney, p.last.State) || p.late == nil && !p.last.Rests() {
 			right = func(_, now sums) bool { return now.net == 0 && now.refunds <= 1 }
 		}
 	}
@@ -191,18 +203,48 @@ func (s *stage) restore(args ...string) (string, error) {
 	return string(out), err
 }
 
+func ageKey(t *testing.T) *age.X25519Identity {
+	t.Helper()
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func keyFile(t *testing.T, key *age.X25519Identity) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "key.txt")
+	if err := os.WriteFile(name, []byte("# an identity\n"+key.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // A till is lost with all that it did after the backup. On a new box its backup asks
 // the provider about everything: each sale ends as the provider has it, nothing is
 // charged or given back twice, no number is used again, and the owner is told where to
 // look for what the backup does not know.
 func TestARestoredTillKnowsWhatWasLost(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	owner, stranger := ageKey(t), ageKey(t)
+	s := newStage(t, owner.Recipient().String())
 	s.play()
-	if out, err := s.restore(); err == nil || !strings.Contains(out, "made on another machine") || !strings.Contains(out, "-moved") {
-		t.Errorf("beside the original: %v\n%s", err, out)
+	if b, err := os.ReadFile(s.made.Path); err != nil || !s.made.Encrypted || bytes.Contains(b, []byte(s.parts[0].id)) {
+		t.Errorf("the backup can be read: %+v, %v", s.made, err)
 	}
-	out, err := s.restore("-moved")
+	mine, other := keyFile(t, owner), keyFile(t, stranger)
+	for _, no := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"-moved"}, "-identity"}, {[]string{"-moved", "-identity", other}, "not opened"}, {[]string{"-identity", mine}, "-moved"},
+	} {
+		if out, err := s.restore(no.args...); err == nil || !strings.Contains(out, no.says) {
+			t.Errorf("restore %v: %v\n%s", no.args, err, out)
+		}
+	}
+	out, err := s.restore("-moved", "-identity", mine)
 	if err != nil || !strings.Contains(out, "is asked about") {
 		t.Fatalf("restore: %v\n%s", err, out)
 	}
