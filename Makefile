@@ -81,8 +81,8 @@ soak: ## The same for SEEDS seeds, beginning with SEED
 
 test-arm: ## The tests of rules, store and scanner as ARM machine code, under an emulator
 	@.ci/need qemu-arm-static:qemu-user-static qemu-aarch64-static:qemu-user-static
-	GOOS=linux GOARCH=arm GOARM=7 go test -exec qemu-arm-static -count=1 -timeout 15m ./rules/... ./store ./store/ledger ./store/queue ./store/record ./hw/scanner
-	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static -count=1 -timeout 15m ./rules/... ./store ./store/ledger ./store/queue ./store/record ./hw/scanner
+	GOOS=linux GOARCH=arm GOARM=7 go test -exec qemu-arm-static -count=1 -timeout 15m ./rules/... ./store ./store/archive ./store/ledger ./store/queue ./store/record ./hw/scanner
+	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static -count=1 -timeout 15m ./rules/... ./store ./store/archive ./store/ledger ./store/queue ./store/record ./hw/scanner
 
 # The version is pinned: its timeouts and guards are what the tests are about. It listens on
 # this machine only and is gone afterwards.

@@ -225,6 +225,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		"probe":    func() error { d.probe(ctx); return nil },
 		"bills":    func() error { d.bills.run(ctx); return nil },
 		"backups":  func() error { d.backups.run(ctx); return nil },
+		"rotation": func() error { d.store.Tend(ctx); return nil },
 		"purge":    func() error { evidence{d.store, d.cfg.AIPay.Liveness}.purge(ctx, d.o.Log); return nil },
 	}
 	if d.scanner != nil {

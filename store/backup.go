@@ -23,6 +23,8 @@ type Seal func(w io.Writer) (io.WriteCloser, error)
 // path. The copy is synced and checked under another name first: a bad one never
 // takes the place of an older good one.
 //
+// The archives are a part of it: those that are not there yet are copied beside it.
+//
 // With a seal the copy that is checked has no name at all, so that it is gone when
 // this returns, whatever ends it; what was sealed is read back from the disk before it
 // gets its name. A power cut leaves a file under a temporary name, which the next
@@ -46,11 +48,14 @@ func (db *DB) Backup(ctx context.Context, path string, seal Seal) (r Report, err
 	}()
 	if seal == nil {
 		if err = errors.Join(db.copyTo(ctx, f), f.Sync(), f.Close()); err == nil {
-			r, err = CheckFile(temp)
+			r, err = CheckAlone(temp)
 		}
 		err = errors.Join(err, r.Err())
 	} else {
 		r, err = db.sealTo(ctx, f, seal)
+	}
+	if err == nil {
+		err = db.copyArchives(ctx, filepath.Dir(path), seal)
 	}
 	if err != nil {
 		return r, err
@@ -86,7 +91,7 @@ func (db *DB) sealTo(ctx context.Context, f *os.File, seal Seal) (r Report, err 
 	if err := errors.Join(db.copyTo(ctx, plain), plain.Sync()); err != nil {
 		return r, err
 	}
-	r, err = CheckFile(fmt.Sprintf("/proc/self/fd/%d", plain.Fd()))
+	r, err = CheckAlone(fmt.Sprintf("/proc/self/fd/%d", plain.Fd()))
 	if err = errors.Join(err, r.Err()); err != nil {
 		return r, err
 	}

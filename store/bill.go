@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -93,15 +92,13 @@ func (db *DB) Bills(from string) (list []BillDay, err error) {
 // Oldest is the first sale of the file, ErrNotFound where there is none.
 func (db *DB) Oldest() (s sale.Sale, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		k, v := tx.Bucket(begunBucket).Cursor().First()
-		if k == nil {
-			return ErrNotFound
+		first, err := db.old.journal(tx, 0, 1)
+		if err == nil && len(first) == 0 {
+			err = ErrNotFound
 		}
-		id, err := record.Open(k, v)
-		if err != nil {
-			return errors.Join(ErrCorrupt, err)
+		if err == nil {
+			s, err = db.load(tx, first[0].Sale)
 		}
-		s, err = load(tx, sale.ID(id))
 		return err
 	})
 	return s, err

@@ -47,6 +47,10 @@ import (
 //
 //	path: day
 //	maps: what u8, number u64 or date -> days that were closed, drawers, bills
+//
+//	path: archive
+//	maps: "c", number u64 -> what an archive holds and which file it is
+//	      "f", number u64 -> the filter of its keys
 var (
 	metaBucket    = []byte("meta")
 	saleBucket    = []byte("sale")
@@ -58,6 +62,8 @@ var (
 	caseBucket    = []byte("case")
 	offlineBucket = []byte("offline")
 	dayBucket     = []byte("day")
+
+	archiveBucket = []byte("archive")
 
 	schemaKey   = []byte("schema")
 	identityKey = []byte("identity")

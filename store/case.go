@@ -161,7 +161,7 @@ func openCase(tx *bbolt.Tx, c Case) (err error) {
 // stays as it was closed.
 func (db *DB) CloseCase(ctx context.Context, id uint64, by, note string, once sale.Once) (c Case, replayed bool, err error) {
 	plan := func(tx *bbolt.Tx) (func() error, error) {
-		was, known, err := spentFor(tx, once)
+		was, known, err := db.spentFor(tx, once)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -48,9 +49,14 @@ type Report struct {
 	Days        int      // that were closed
 	DayKeys     [][]byte // that signed them, the oldest first
 	DrawerLines int
-	Head        string
-	Restores    []RestoreRecord // the times that the file was put back from a backup
-	Violations  []Violation
+
+	Archives     int   // beside the file
+	ArchiveBytes int64 // of them together
+	Unchecked    bool  // the archives were not looked at
+
+	Head       string
+	Restores   []RestoreRecord // the times that the file was put back from a backup
+	Violations []Violation
 }
 
 // Err is nil for a file without violations, else ErrCorrupt with the first.
@@ -72,8 +78,15 @@ func (r Report) Err() error {
 //
 // A disk that fails while it is read can kill the process: its pages are mapped.
 // Where that matters, use CheckInChild.
-func CheckFile(path string) (r Report, err error) {
-	r.Path = path
+func CheckFile(path string) (Report, error) { return checkFile(path, true) }
+
+// CheckAlone is CheckFile without the archives: what a start has to know, in a time
+// that does not grow with the years. A sale whose first lines are in an archive is held
+// against its last one only.
+func CheckAlone(path string) (Report, error) { return checkFile(path, false) }
+
+func checkFile(path string, deep bool) (r Report, err error) {
+	r.Path, r.Unchecked = path, !deep
 	if r.Layout, err = inspect(path); err != nil {
 		return r, err
 	}
@@ -97,7 +110,10 @@ func CheckFile(path string) (r Report, err error) {
 			return nil
 		}
 		r.Bytes, r.FreePages = tx.Size(), db.Stats().FreePageN
-		c := checker{tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool), own: newUnprovided(), mismatched: make(map[string]sale.Instant)}
+		c := checker{
+			tx: tx, r: &r, lines: make(map[sale.ID][]uint64), live: make(map[sale.ID]bool), keys: make(map[string]bool), mismatched: make(map[string]sale.Instant), own: newUnprovided(),
+			deep: deep, old: &archives{dir: filepath.Dir(path)}, carried: make(map[sale.ID]carried), partly: make(map[sale.ID]bool),
+		}
 		return c.all()
 	})
 	return r, err
@@ -119,6 +135,12 @@ type checker struct {
 
 	codesSpent int                     // by attempts
 	mismatched map[string]sale.Instant // orders, since when they are disagreed with
+
+	deep    bool // the archives are looked at
+	old     *archives
+	carried map[sale.ID]carried // by the archives' lines
+	partly  map[sale.ID]bool    // sales whose first lines were not looked at
+	here    int                 // sales of the file
 }
 
 func (c *checker) all() error {
@@ -131,25 +153,48 @@ func (c *checker) all() error {
 		c.r.bad("meta/restored", err.Error())
 	}
 	c.r.Restores = put
-	n := ledger.Verify(c.tx, origin, c.r.bad, func(seq uint64, line ledger.Line) {
-		c.lines[line.Sale] = append(c.lines[line.Sale], seq)
+	if !c.catalogue() {
+		return nil
+	}
+	c.archives(origin)
+	l := last(c.old.list())
+	c.r.Entries = int(l.To)
+	ledger.Verify(c.tx, origin, c.r.bad, func(seq uint64, line ledger.Line) {
 		c.last = line.Event.At
+		if seq > l.To {
+			c.r.Entries++
+			if line.Event.Kind == sale.Begun {
+				c.r.Sales++
+			}
+		} else if c.deep {
+			return // the archive has it, too, and it was carried on
+		}
 		c.own.line(line)
+		c.lines[line.Sale] = append(c.lines[line.Sale], seq)
 	})
-	c.r.Entries, c.r.Postings = n.Lines, n.Legs
+	c.chain()
+	for _, s := range c.old.list() {
+		c.r.Postings += s.Legs
+	}
+	if err := ledger.LegsAfter(c.tx, l.To, func(uint64, sale.ID, sale.Posting) error { c.r.Postings++; return nil }); err != nil {
+		c.r.bad("posting", err.Error())
+	}
 	if head, err := ledger.Tip(c.tx); err == nil {
 		c.r.Head = head.Link.String()
 	}
 	c.clock()
 	q := queue.Verify(c.tx, c.r.bad, c.job)
-	c.r.Jobs, c.r.Retired = q.Live, q.Retired
+	c.r.Jobs, c.r.Retired = q.Live, int(q.Forgotten)+q.Retired
+	if q.Forgotten > l.Retired {
+		c.r.bad("retired", fmt.Sprintf("%d jobs were forgotten, the archives have %d", q.Forgotten, l.Retired))
+	}
 	return errors.Join(c.sales(), c.begun(), c.once(), c.codes(), c.tallies(), c.audits(), c.unprovided(), c.cases(), c.days())
 }
 
 // buckets says whether the file has exactly those that it should.
 func (c *checker) buckets() bool {
 	want := append(ledger.Buckets(), queue.Buckets()...)
-	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket, offlineBucket, dayBucket} {
+	for _, name := range [][]byte{metaBucket, saleBucket, begunBucket, onceBucket, codeBucket, tallyBucket, auditBucket, caseBucket, offlineBucket, dayBucket, archiveBucket} {
 		want = append(want, string(name))
 	}
 	whole := true
@@ -216,8 +261,8 @@ func (c *checker) begun() error {
 		}
 		return nil
 	})
-	if n != c.r.Sales || b.Sequence() != uint64(n)+restores(c.r.Restores).skipped() {
-		c.r.bad("begun", fmt.Sprintf("I4: %d numbers were given out, %d left out, the index has %d sales, the file %d", b.Sequence(), restores(c.r.Restores).skipped(), n, c.r.Sales))
+	if skipped := restores(c.r.Restores).skipped(); n != c.here || b.Sequence() != uint64(c.r.Sales)+skipped {
+		c.r.bad("begun", fmt.Sprintf("I4: %d numbers were given out, %d left out, %d sales began; the index has %d sales, the file %d", b.Sequence(), skipped, c.r.Sales, n, c.here))
 	}
 	return err
 }
@@ -233,7 +278,7 @@ func (c *checker) once() error {
 			c.r.bad(fmt.Sprintf("once/%x", k), "there is no such day, or line about a drawer")
 		} else if was.Case != 0 && c.tx.Bucket(caseBucket).Get(caseAt(caseRecord, was.Case)) == nil {
 			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no case %d", was.Case))
-		} else if was.Case == 0 && was.Day == 0 && was.Drawer == 0 && c.tx.Bucket(saleBucket).Get([]byte(was.Sale)) == nil {
+		} else if was.Case == 0 && was.Day == 0 && was.Drawer == 0 && !c.exists(was.Sale) {
 			c.r.bad(fmt.Sprintf("once/%x", k), fmt.Sprintf("there is no sale %q", was.Sale))
 		}
 		return nil
@@ -242,15 +287,16 @@ func (c *checker) once() error {
 
 // codes counts the spent payer codes: each attempt's own, shape has seen.
 func (c *checker) codes() error {
+	here := 0
 	err := c.tx.Bucket(codeBucket).ForEach(func(k, value []byte) error {
-		c.r.Codes++
+		here++
 		if _, err := record.Open(k, value); err != nil {
 			c.r.bad(fmt.Sprintf("code/%q", k), err.Error())
 		}
 		return nil
 	})
-	if c.r.Codes != c.codesSpent {
-		c.r.bad("code", fmt.Sprintf("%d codes were spent, %d are marked", c.codesSpent, c.r.Codes))
+	if c.r.Codes += here; here != c.codesSpent {
+		c.r.bad("code", fmt.Sprintf("%d codes were spent, %d are marked", c.codesSpent, here))
 	}
 	return err
 }

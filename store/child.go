@@ -12,7 +12,7 @@ import (
 )
 
 // CheckInChild has another process check a file before this one opens it, by
-// running "exe check -q path": a damaged page can end the process that meets it
+// running "exe check -q -alone path": a damaged page can end the process that meets it
 // with a signal that nobody can catch. What the page cache holds of the file is
 // dropped first. A file that is not there yet is fine; one that is in use, newer
 // or not a store is told from a damaged one before the child is asked, and one
@@ -24,7 +24,7 @@ func CheckInChild(ctx context.Context, exe, path string) error {
 		return err
 	}
 	var out head
-	cmd := exec.CommandContext(ctx, exe, "check", "-q", path)
+	cmd := exec.CommandContext(ctx, exe, "check", "-q", "-alone", path)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=none") // of a fault the first line says enough
 	err := cmd.Run()

@@ -21,7 +21,7 @@ import (
 func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.Once) (s sale.Sale, replayed bool, err error) {
 	plan := func(tx *bbolt.Tx) (func() error, error) {
 		var err error
-		if s, replayed, err = replay(tx, once); err != nil || replayed {
+		if s, replayed, err = db.replay(tx, once); err != nil || replayed {
 			return nil, err
 		}
 		if !db.budget.admits(tx) || !db.ballast.there() {
@@ -61,14 +61,14 @@ func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.O
 func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.Once) (sale.Sale, error) {
 	var s sale.Sale
 	plan := func(tx *bbolt.Tx) (func() error, error) {
-		was, replayed, err := replay(tx, once)
+		was, replayed, err := db.replay(tx, once)
 		if err == nil && replayed && was.ID != id {
 			err = ErrOnceMismatch
 		}
 		if s = was; err != nil || replayed {
 			return nil, err
 		}
-		before, err := db.recall.load(tx, id)
+		before, err := db.load(tx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -91,10 +91,13 @@ func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 		if told.Ephemeral(ev) {
 			return nil, nil
 		}
-		if err := unspent(tx, told, ev); err != nil {
+		if err := db.unspent(tx, told, ev); err != nil {
 			return nil, err
 		}
 		return func() error {
+			if err := comeBack(tx, before); err != nil {
+				return err
+			}
 			if tell.Kind != "" {
 				if err := db.put(tx, before, told, tell, now, sale.Once{}); err != nil {
 					return err
@@ -193,24 +196,30 @@ func intent(ev sale.Event) bool {
 }
 
 // replay finds the sale that a caller's key was used for.
-func replay(tx *bbolt.Tx, once sale.Once) (sale.Sale, bool, error) {
-	was, known, err := spentFor(tx, once)
+func (db *DB) replay(tx *bbolt.Tx, once sale.Once) (sale.Sale, bool, error) {
+	was, known, err := db.spentFor(tx, once)
 	if err != nil || !known {
 		return sale.Sale{}, false, err
 	}
 	if was.Sale == "" {
 		return sale.Sale{}, false, ErrOnceMismatch
 	}
-	s, err := load(tx, was.Sale)
+	s, err := db.load(tx, was.Sale)
 	return s, err == nil, err
 }
 
 // spentFor finds what a caller's key was used for.
-func spentFor(tx *bbolt.Tx, once sale.Once) (was spent, known bool, err error) {
+func (db *DB) spentFor(tx *bbolt.Tx, once sale.Once) (was spent, known bool, err error) {
 	k := onceKey(once.Key)
-	value := tx.Bucket(onceBucket).Get(k)
-	if once.Key == "" || value == nil {
+	if once.Key == "" {
 		return spent{}, false, nil
+	}
+	value := tx.Bucket(onceBucket).Get(k)
+	if value == nil {
+		// It may have left the file. While nobody can look, it is not taken for a new one.
+		if value, err = db.old.get(inOnce, k); err != nil || value == nil {
+			return spent{}, false, err
+		}
 	}
 	if err := record.Unmarshal(k, value, &was); err != nil {
 		return spent{}, false, ErrCorrupt.becausef("once/%x: %w", k, err)
@@ -223,9 +232,16 @@ func spentFor(tx *bbolt.Tx, once sale.Once) (was spent, known bool, err error) {
 
 // unspent refuses a payer's code that went to another order: one code serves
 // one order, also at the provider, who would charge neither.
-func unspent(tx *bbolt.Tx, s sale.Sale, ev sale.Event) error {
-	if ev.Kind != sale.ChargeIntended || ev.CodeID == "" || tx.Bucket(codeBucket).Get([]byte(ev.CodeID)) == nil {
+func (db *DB) unspent(tx *bbolt.Tx, s sale.Sale, ev sale.Event) error {
+	if ev.Kind != sale.ChargeIntended || ev.CodeID == "" {
 		return nil
+	}
+	value := tx.Bucket(codeBucket).Get([]byte(ev.CodeID))
+	if value == nil {
+		var err error
+		if value, err = db.old.get(inCode, []byte(ev.CodeID)); err != nil || value == nil {
+			return err
+		}
 	}
 	return &sale.Refusal{State: s.State, Kind: ev.Kind, Code: "code_used", Text: "this payment code was used already; ask for a new one"}
 }
@@ -251,7 +267,26 @@ func putRecord(b *bbolt.Bucket, key []byte, v any) error {
 	return b.Put(key, value)
 }
 
-// load reads a sale.
+// load reads a sale, here or where it went.
+func (db *DB) load(tx *bbolt.Tx, id sale.ID) (sale.Sale, error) {
+	s, err := db.recall.load(tx, id)
+	if errors.Is(err, ErrNotFound) {
+		return db.old.sale(id)
+	}
+	return s, err
+}
+
+// comeBack puts a sale that has left the file into the index again, in the
+// transaction of the fact that brings it back.
+func comeBack(tx *bbolt.Tx, s sale.Sale) error {
+	if tx.Bucket(saleBucket).Get([]byte(s.ID)) != nil {
+		return nil
+	}
+	k := begunKey(s.Begun)
+	return tx.Bucket(begunBucket).Put(k, record.Seal(k, []byte(s.ID)))
+}
+
+// load reads a sale of the file.
 func load(tx *bbolt.Tx, id sale.ID) (sale.Sale, error) {
 	key := []byte(id)
 	value := tx.Bucket(saleBucket).Get(key)

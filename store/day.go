@@ -14,7 +14,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"qrposd/rules/day"
-	"qrposd/rules/money"
 	"qrposd/rules/sale"
 	"qrposd/store/ledger"
 )
@@ -56,7 +55,7 @@ func makeDays(tx *bbolt.Tx) error {
 			return err
 		}
 		first.At, first.Wall = line.Event.At, line.Event.Wall
-		if first.Closing, err = balances(tx, ClosedDay{}); err != nil {
+		if first.Closing, err = balances(new(archives), tx, ClosedDay{}); err != nil { // no file of that layout has archives
 			return err
 		}
 	}
@@ -65,18 +64,10 @@ func makeDays(tx *bbolt.Tx) error {
 
 // balances is the provider's account by currency: what it was at a moment, and every
 // posting since.
-func balances(tx *bbolt.Tx, from ClosedDay) ([]day.Balance, error) {
+func balances(old *archives, tx *bbolt.Tx, from ClosedDay) ([]day.Balance, error) {
 	list := slices.Clone(from.Closing)
-	err := ledger.LegsAfter(tx, from.Seq, func(_ uint64, _ sale.ID, p sale.Posting) error {
-		if p.Account != sale.Provider {
-			return nil
-		}
-		i := slices.IndexFunc(list, func(b day.Balance) bool { return b.Currency == p.Amount.Currency })
-		if i < 0 {
-			i, list = len(list), append(list, day.Balance{Currency: p.Amount.Currency})
-		}
-		sum, err := money.Money{Minor: list[i].Minor, Currency: p.Amount.Currency}.Add(p.Amount)
-		list[i].Minor = sum.Minor
+	err := old.legs(tx, from.Seq, func(_ uint64, _ sale.ID, p sale.Posting) (err error) {
+		list, err = carry(list, p)
 		return err
 	})
 	slices.SortFunc(list, func(a, b day.Balance) int { return bytes.Compare([]byte(a.Currency), []byte(b.Currency)) })
@@ -122,7 +113,7 @@ func (db *DB) CloseDay(ctx context.Context, by string, sign Signer, once sale.On
 			return last, err == nil, err
 		}
 		err = db.write(ctx, &request{op: "day_closed", spare: true, plan: func(tx *bbolt.Tx) (func() error, error) {
-			return putClosed(tx, next, once)
+			return db.putClosed(tx, next, once)
 		}})
 		if !errors.Is(err, errDayMoved) {
 			return *next, false, err
@@ -138,7 +129,7 @@ var errDayMoved = errors.New("store: the day has changed")
 // under the same key.
 func (db *DB) endDay(by string, sign Signer, once sale.Once) (next *ClosedDay, was ClosedDay, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		if spent, known, err := spentFor(tx, once); err != nil || known {
+		if spent, known, err := db.spentFor(tx, once); err != nil || known {
 			if err == nil && spent.Day == 0 {
 				err = ErrOnceMismatch
 			}
@@ -184,8 +175,8 @@ func statement(till string, c ClosedDay, link string, before ClosedDay) string {
 }
 
 // putClosed closes the day in the writer's transaction, if nothing of it has changed.
-func putClosed(tx *bbolt.Tx, next *ClosedDay, once sale.Once) (func() error, error) {
-	if _, known, err := spentFor(tx, once); err != nil || known {
+func (db *DB) putClosed(tx *bbolt.Tx, next *ClosedDay, once sale.Once) (func() error, error) {
+	if _, known, err := db.spentFor(tx, once); err != nil || known {
 		return nil, errors.Join(err, errDayMoved)
 	}
 	b := tx.Bucket(dayBucket)

@@ -74,7 +74,7 @@ func (db *DB) EnterDrawer(ctx context.Context, e DrawerEntry, once sale.Once) (_
 		return e, false, err
 	}
 	plan := func(tx *bbolt.Tx) (func() error, error) {
-		was, known, err := spentFor(tx, once)
+		was, known, err := db.spentFor(tx, once)
 		if err != nil {
 			return nil, err
 		}

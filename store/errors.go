@@ -57,6 +57,7 @@ var (
 	ErrRestoreTill  = &Error{Code: "restore_till", Message: "the backup is of another till", Hint: "check till.id in the configuration, or take the right backup"}
 	ErrRestoreClock = &Error{Code: "restore_clock", Message: "the clock of this machine is behind the backup", Hint: "set the clock and try again: numbers and keys are made from it"}
 	ErrRestoreMoved = &Error{Code: "restore_moved", Message: "the backup was made on another machine", Hint: "two tills with one store would take back each other's charges; if the other machine is off for good, say so with -moved"}
+	ErrArchive      = &Error{Code: "archive_unreadable", Message: "an older part of the books cannot be read", Hint: "put the archive files back beside the store from a backup; `qrposd check` names what is missing; new sales go on"}
 	ErrAccess       = &Error{Code: "store_access", Message: "the file cannot be used", Hint: "check that it and its directory belong to the user that runs the till"}
 )
 
@@ -64,7 +65,7 @@ var (
 // till is back, 500 sends for somebody.
 var statuses = map[string]int{
 	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrReceiptNotFound.Code: 404, ErrReceiptUsed.Code: 409, ErrReceiptReused.Code: 422, ErrReceiptForm.Code: 422, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
-	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500,
+	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500, ErrArchive.Code: 500,
 	ErrBackup.Code: 500, ErrBackupRoom.Code: 507, ErrRestoreWord.Code: 500, ErrRestoreOver.Code: 500, ErrRestoreTill.Code: 500, ErrRestoreClock.Code: 500, ErrRestoreMoved.Code: 500,
 }
 

@@ -79,7 +79,7 @@ func forgeries() map[string]forgery {
 			k, _ := tx.Bucket([]byte("code")).Cursor().First()
 			return tx.Bucket([]byte("code")).Delete(bytes.Clone(k))
 		}, []string{"is not marked as spent on it"}},
-		"a retired job removed": {func(tx *bbolt.Tx) error { return tx.Bucket([]byte("retired")).Delete(seqKey(1)) }, []string{"2 jobs were retired, 1 are here"}},
+		"a retired job removed": {func(tx *bbolt.Tx) error { return tx.Bucket([]byte("retired")).Delete(seqKey(1)) }, []string{"1 jobs were forgotten, the archives have 0"}},
 		"another identity": {func(tx *bbolt.Tx) error {
 			return forge(tx, "meta", []byte("identity"), func([]byte) []byte { return []byte(`{"id":"00112233445566778899aabbccddeeff"}`) })
 		}, []string{"does not begin at this file's identity"}},

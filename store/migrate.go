@@ -22,6 +22,7 @@ var migrations = []func(*bbolt.Tx) error{
 	makeCases,
 	makeDays,
 	makeOffline,
+	makeArchives,
 }
 
 // tallyTraffic makes room for counting the traffic. What was sold before is not

@@ -73,7 +73,7 @@ func spoiltFiles() map[string]spoilt {
 		"empty":         {func(t *testing.T, p string) { write(t, p, nil) }, store.ErrCorrupt, "empty"},
 		"text":          {func(t *testing.T, p string) { write(t, p, []byte("till = 1\n")) }, store.ErrForeign, "not a bbolt file"},
 		"zeros":         {func(t *testing.T, p string) { write(t, p, make([]byte, 1<<16)) }, store.ErrForeign, "not a bbolt file"},
-		"newer":         {func(t *testing.T, p string) { setSchema(t, p, "qrposd", 99) }, store.ErrNewer, "layout 99, this program knows up to 5"},
+		"newer":         {func(t *testing.T, p string) { setSchema(t, p, "qrposd", 99) }, store.ErrNewer, "layout 99, this program knows up to 7"},
 		"other product": {func(t *testing.T, p string) { setSchema(t, p, "etcd", 1) }, store.ErrForeign, "etcd"},
 		"layout zero":   {func(t *testing.T, p string) { setSchema(t, p, "qrposd", 0) }, store.ErrCorrupt, "layout 0"},
 		"other bbolt file": {func(t *testing.T, p string) {

@@ -19,6 +19,7 @@ import (
 // period is the day that is open, as one read of the file has it.
 type period struct {
 	day.Day
+	db      *DB
 	tx      *bbolt.Tx
 	from    ClosedDay
 	at      sale.Instant
@@ -37,7 +38,7 @@ type touch struct {
 // added up; what is held of each is its number.
 func (db *DB) period(tx *bbolt.Tx) (*period, error) {
 	b := tx.Bucket(dayBucket)
-	p := &period{tx: tx, touched: make(map[sale.ID]touch)}
+	p := &period{db: db, tx: tx, touched: make(map[sale.ID]touch)}
 	var err error
 	if p.from, err = lastClosed(b); err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func (db *DB) period(tx *bbolt.Tx) (*period, error) {
 // read notes which sales were touched. Those that owe a step, or a person owes one,
 // are looked at whether they were or not.
 func (p *period) read() error {
-	err := ledger.After(p.tx, p.from.Seq, func(_ uint64, line ledger.Line) error {
+	err := p.db.old.lines(p.tx, p.from.Seq, func(_ uint64, line ledger.Line) error {
 		done := p.touched[line.Sale]
 		switch line.Event.Kind {
 		case sale.RefundDone:
@@ -109,21 +110,24 @@ func (p *period) look(id sale.ID) {
 }
 
 // closing is the provider's account by every posting that the file has, from where
-// the first day began: were it added up from the last report alone, it could not but
+// the first day began or the latest archive ended, whose own sum it carries on: were it added up from the last report alone, it could not but
 // agree with it.
 func (p *period) closing() ([]day.Balance, error) {
 	var first ClosedDay
 	if err := getDay(p.tx.Bucket(dayBucket), dayClosed, 0, &first); err != nil {
 		return nil, err
 	}
-	return balances(p.tx, first)
+	if l := last(p.db.old.list()); l.To > first.Seq {
+		first.Seq, first.Closing = l.To, l.Closing
+	}
+	return balances(&p.db.old, p.tx, first)
 }
 
 // records are the sales of the period, each with what it was when that began.
 func (p *period) records() iter.Seq2[day.Record, error] {
 	return func(yield func(day.Record, error) bool) {
 		for id, done := range p.touched {
-			s, err := load(p.tx, id)
+			s, err := p.db.load(p.tx, id)
 			if err != nil {
 				yield(day.Record{}, err)
 				return
@@ -167,7 +171,7 @@ func (p *period) before(s sale.Sale, done touch) sale.Sale {
 func (p *period) legs() iter.Seq2[day.Leg, error] {
 	return func(yield func(day.Leg, error) bool) {
 		stop := false
-		err := ledger.LegsAfter(p.tx, p.from.Seq, func(_ uint64, id sale.ID, posting sale.Posting) error {
+		err := p.db.old.legs(p.tx, p.from.Seq, func(_ uint64, id sale.ID, posting sale.Posting) error {
 			stop = stop || !yield(day.Leg{Sale: id, Posting: posting}, nil)
 			return nil
 		})

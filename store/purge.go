@@ -189,7 +189,7 @@ func (c *checker) audits() error {
 		switch epoch, what := binary.BigEndian.Uint32(k), k[4]; {
 		case what == auditDigest && epoch > 0 && len(k) > 7:
 			c.r.Digests++
-			if id := sale.ID(k[5 : len(k)-2]); c.tx.Bucket(saleBucket).Get([]byte(id)) == nil {
+			if id := sale.ID(k[5 : len(k)-2]); !c.exists(id) {
 				c.r.bad(where, fmt.Sprintf("there is no sale %q", id))
 			}
 		case what == auditKey && epoch > 0 && len(k) == 5, what == auditPrint && epoch > 0 && len(k) == 5+32:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"path/filepath"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -27,7 +28,7 @@ func (db *DB) view(fn func(*bbolt.Tx) error) error {
 // Sale is a sale as it is, or ErrNotFound.
 func (db *DB) Sale(id sale.ID) (s sale.Sale, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		s, err = db.recall.load(tx, id)
+		s, err = db.load(tx, id)
 		return err
 	})
 	return s, err
@@ -37,22 +38,20 @@ func (db *DB) Sale(id sale.ID) (s sale.Sale, err error) {
 // an empty name is from the end.
 func (db *DB) Sales(limit int, before sale.ID) (list []sale.Sale, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(begunBucket).Cursor()
-		k, v := c.Last()
+		from := sale.Instant(math.MaxInt64)
 		if before != "" {
-			s, err := load(tx, before)
+			s, err := db.load(tx, before)
 			if err != nil {
 				return err
 			}
-			c.Seek(begunKey(s.Begun))
-			k, v = c.Prev()
+			from = s.Begun
 		}
-		for ; k != nil && len(list) < limit; k, v = c.Prev() {
-			id, err := record.Open(k, v)
-			if err != nil {
-				return ErrCorrupt.becausef("begun/%x: %w", k, err)
-			}
-			s, err := load(tx, sale.ID(id))
+		ids, err := db.begun(tx, from, limit)
+		if err != nil {
+			return err
+		}
+		for _, b := range ids {
+			s, err := db.load(tx, b.id)
 			if err != nil {
 				return err
 			}
@@ -61,6 +60,24 @@ func (db *DB) Sales(limit int, before sale.ID) (list []sale.Sale, err error) {
 		return nil
 	})
 	return list, err
+}
+
+// begun gives at most limit sales that began before a time, the latest first.
+func (db *DB) begun(tx *bbolt.Tx, before sale.Instant, limit int) (list []begunSale, err error) {
+	c := tx.Bucket(begunBucket).Cursor()
+	step := c.Last
+	if k, _ := c.Seek(begunKey(before)); k != nil {
+		step = c.Prev
+	}
+	k, v := step()
+	for ; k != nil && len(list) < limit; k, v = c.Prev() {
+		id, err := record.Open(k, v)
+		if err != nil {
+			return nil, ErrCorrupt.becausef("begun/%x: %w", k, err)
+		}
+		list = append(list, begunSale{sale.Instant(seqOf(k)), sale.ID(id)})
+	}
+	return db.old.begun(list, before, limit)
 }
 
 // Unfinished lists the sales that owe the world a step, in the order in which
@@ -82,10 +99,8 @@ func (db *DB) Unfinished() (ids []sale.ID, err error) {
 // Journal gives at most limit entries that follow after, oldest first.
 func (db *DB) Journal(after uint64, limit int) (list []sale.Entry, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		if list, err = ledger.Read(tx, after, limit); err != nil {
-			return ErrCorrupt.because(err)
-		}
-		return nil
+		list, err = db.old.journal(tx, after, limit)
+		return err
 	})
 	return list, err
 }
@@ -152,8 +167,8 @@ func (w *watchers) wake() {
 	}
 }
 
-// ReadJournal reads the journal of a file that no daemon has open, oldest first,
-// and never writes. It holds one batch of entries at a time.
+// ReadJournal reads the journal of a file that no daemon has open, and of the archives
+// beside it, oldest first, and never writes. It holds one entry at a time.
 func ReadJournal(path string) iter.Seq2[sale.Entry, error] {
 	return func(yield func(sale.Entry, error) bool) {
 		if _, err := inspect(path); err != nil {
@@ -166,25 +181,22 @@ func ReadJournal(path string) iter.Seq2[sale.Entry, error] {
 			return
 		}
 		defer func() { _ = bolt.Close() }() // it was only read
-		for after := uint64(0); ; {
-			var list []sale.Entry
-			err := bolt.View(func(tx *bbolt.Tx) (err error) {
-				list, err = ledger.Read(tx, after, 256)
-				return err
-			})
+		old := archives{dir: filepath.Dir(path)}
+		err = bolt.View(func(tx *bbolt.Tx) error {
+			all, err := catalogue(tx)
 			if err != nil {
-				yield(sale.Entry{}, ErrCorrupt.because(err))
-				return
+				return err
 			}
-			if len(list) == 0 {
-				return
-			}
-			for _, e := range list {
-				if !yield(e, nil) {
-					return
+			old.set(all)
+			return old.lines(tx, 0, func(seq uint64, line ledger.Line) error {
+				if !yield(sale.Entry{Seq: seq, Sale: line.Sale, State: line.State, Event: line.Event}, nil) {
+					return errEnough
 				}
-			}
-			after = list[len(list)-1].Seq
+				return nil
+			})
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(sale.Entry{}, err)
 		}
 	}
 }

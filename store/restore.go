@@ -89,7 +89,7 @@ func Restore(ctx context.Context, path string, o Options, q Restoring) (r Restor
 	if r, err = tell(ctx, temp, path, o, q, there); err != nil {
 		return r, err
 	}
-	report, err := CheckFile(temp)
+	report, err := CheckAlone(temp)
 	if err = errors.Join(err, report.Err()); err != nil {
 		return r, fmt.Errorf("store: what was made of the backup: %w", err)
 	}
@@ -121,7 +121,7 @@ func receive(ctx context.Context, path string, from io.Reader) (temp string, err
 			return "", err
 		}
 	}
-	report, err := CheckFile(f.Name())
+	report, err := CheckAlone(f.Name())
 	return "", errors.Join(err, report.Err())
 }
 

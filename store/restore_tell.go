@@ -63,7 +63,7 @@ func tell(ctx context.Context, temp, path string, o Options, q Restoring, there 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, bolt.Sync(), bolt.Close()) }()
-	db := &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}}
+	db := &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}, past: past{old: archives{dir: filepath.Dir(path)}}}
 	r = RestoreRecord{Wall: db.clock.wall(), By: q.By, Why: q.Why, Replaced: there}
 	var ids []sale.ID
 	err = bolt.View(func(tx *bbolt.Tx) (err error) {

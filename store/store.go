@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"sync"
 
@@ -29,6 +30,8 @@ type Options struct {
 	Hook    func(op string) error // called at named points of a commit; an error before it fails it, one after it changes nothing
 	Exit    func(code int)        // nil is os.Exit; called with 70 when a commit is in doubt
 	Log     *slog.Logger          // nil is none
+
+	Rotation Rotation // when older sales leave the file
 }
 
 // exitInDoubt is EX_SOFTWARE of sysexits.h. The unit restarts the till on it.
@@ -53,6 +56,7 @@ func (o *Options) complete() error {
 	if o.MaxSize > math.MaxInt || o.MaxSize-o.Reserve < 2*allocSize {
 		return fmt.Errorf("store: a budget of %d bytes less a reserve of %d is none", o.MaxSize, o.Reserve)
 	}
+	o.Rotation.complete()
 	if o.Hook == nil {
 		o.Hook = func(string) error { return nil }
 	}
@@ -90,6 +94,14 @@ type DB struct {
 	watchers watchers
 	state    state
 	recall   recall
+	past
+}
+
+// past is what has left the file, and what is leaving.
+type past struct {
+	old    archives
+	moving sync.Mutex  // guards rest; one at a time moves
+	rest   *forgetting // of the latest archive
 }
 
 // Open opens the store at path, or makes one. A file that is damaged, newer or
@@ -111,7 +123,7 @@ func Open(path string, o Options) (*DB, error) {
 		budget:   budget{o.MaxSize, o.Reserve},
 		ballast:  ballast{path + ".ballast", o.Reserve},
 		requests: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
-		recall: recall{sales: make(map[sale.ID]remembered)},
+		recall: recall{sales: make(map[sale.ID]remembered)}, past: past{old: archives{dir: filepath.Dir(path)}},
 	}
 	if err := db.resume(version); err != nil {
 		return nil, errors.Join(err, bolt.Close())
@@ -154,9 +166,12 @@ func (db *DB) resume(version int) error {
 		if err := ledger.CheckTip(tx); err != nil {
 			return ErrCorrupt.because(err)
 		}
+		all, err := catalogue(tx)
+		db.old.set(all)
 		db.clock.resume(last)
-		var err error
-		db.restores, err = loadRestores(tx)
+		var lost error
+		db.restores, lost = loadRestores(tx)
+		err = errors.Join(err, lost)
 		return err
 	})
 }
@@ -167,6 +182,12 @@ func (db *DB) Close() (err error) {
 	db.close.Do(func() {
 		close(db.closing)
 		<-db.stopped
+		db.moving.Lock()
+		defer db.moving.Unlock()
+		if db.rest != nil {
+			db.rest.close()
+			db.rest = nil
+		}
 		err = db.bolt.Close()
 	})
 	return err

@@ -24,13 +24,18 @@ func audits(out io.Writer, r store.Report) {
 // that a file can show.
 func check(_ context.Context, c *call) error {
 	quiet := c.flags.Bool("q", false, "say something only if something is wrong")
+	alone := c.flags.Bool("alone", false, "leave out the archives beside the file: what a start asks for")
 	if err := c.parse(); err != nil {
 		return err
 	}
 	if len(c.args) != 1 {
 		return usage("check takes one file")
 	}
-	report, err := store.CheckFile(c.args[0])
+	look := store.CheckFile
+	if *alone {
+		look = store.CheckAlone
+	}
+	report, err := look(c.args[0])
 	if err != nil {
 		return err
 	}
@@ -43,6 +48,9 @@ func check(_ context.Context, c *call) error {
 	if !*quiet {
 		fmt.Fprintf(c.out, "%s is in order: %d sales, %d entries up to %.16s, %d postings, %d jobs (%d retired), %d keys, %d payer codes, %d bytes\n",
 			report.Path, report.Sales, report.Entries, report.Head, report.Postings, report.Jobs, report.Retired, report.Once, report.Codes, report.Bytes)
+		if report.Archives > 0 {
+			fmt.Fprintf(c.out, "%d archives beside it, %d bytes, are a part of this%s\n", report.Archives, report.ArchiveBytes, map[bool]string{true: " and were not looked at"}[report.Unchecked])
+		}
 		audits(c.out, report)
 		for _, r := range report.Restores {
 			fmt.Fprintf(c.out, "put back by %s on %s from a backup of %s with %d entries %s\n", r.By, r.Wall.Format(time.RFC3339), r.Made.Format(time.RFC3339), r.Entries, r.Why)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"qrposd/daemon"
@@ -41,6 +42,10 @@ func restore(ctx context.Context, c *call) error {
 	}
 	defer f.Close()
 	if q.From, err = opened(f, *identity); err != nil {
+		return err
+	}
+	// First what never changes: a file that came before its archives would not know its past.
+	if _, err := store.BringArchives(ctx, filepath.Dir(*from), filepath.Dir(cfg.Store.Path), func(in io.Reader) (io.Reader, error) { return opened(in, *identity) }); err != nil {
 		return err
 	}
 	r, err := daemon.Restore(ctx, cfg, daemon.Options{Log: logger(c, cfg.Log.Level)}, q)

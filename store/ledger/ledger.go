@@ -27,13 +27,15 @@ import (
 //	maps: seq u64, leg u8 -> one leg of the double entry of that line
 //
 //	path: chain
-//	maps: "origin" -> link zero; "head" -> seq u64 and link of the last line
+//	maps: "origin" -> link zero; "head" -> seq u64 and link of the last line;
+//	      "base" -> the same of the last line that was forgotten
 var (
 	journalBucket = []byte("journal")
 	postingBucket = []byte("posting")
 	chainBucket   = []byte("chain")
 	originKey     = []byte("origin")
 	headKey       = []byte("head")
+	baseKey       = []byte("base")
 )
 
 // Buckets are the names that this package keeps in a file.
@@ -74,7 +76,7 @@ func Create(tx *bbolt.Tx, origin []byte) error {
 			return err
 		}
 	}
-	first := genesis(origin)
+	first := Genesis(origin)
 	chain := tx.Bucket(chainBucket)
 	if err := chain.Put(originKey, record.Seal(originKey, first.Link[:])); err != nil {
 		return err
@@ -142,8 +144,8 @@ func CheckTip(tx *bbolt.Tx) error {
 		return err
 	}
 	k, v := tx.Bucket(journalBucket).Cursor().Last()
-	if k == nil && head.Seq == 0 {
-		return nil
+	if base, err := Base(tx); err != nil || k == nil && head == base {
+		return err
 	}
 	if !bytes.Equal(k, seqKey(head.Seq)) {
 		return fmt.Errorf("ledger: the head names line %d, the journal ends at %x", head.Seq, k)
@@ -193,9 +195,9 @@ func Balanced(legs []sale.Posting) error {
 	return nil
 }
 
-// genesis is the link that the first line follows. It differs from file to file,
+// Genesis is the link that the first line follows. It differs from file to file,
 // so that no line of one fits into another.
-func genesis(origin []byte) Head {
+func Genesis(origin []byte) Head {
 	return Head{Link: sha256.Sum256(append([]byte("qrposd journal\x00"), origin...))}
 }
 

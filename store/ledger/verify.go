@@ -20,9 +20,14 @@ type Counts struct{ Lines, Legs int }
 // every line that could be read, in order.
 func Verify(tx *bbolt.Tx, origin []byte, bad func(where, what string), each func(seq uint64, line Line)) Counts {
 	v := verifier{tx: tx, bad: bad}
-	prev := genesis(origin)
+	prev := Genesis(origin)
 	if b, err := record.Open(originKey, tx.Bucket(chainBucket).Get(originKey)); err != nil || Link(b) != prev.Link {
 		bad("chain/origin", "I5: the journal does not begin at this file's identity")
+	}
+	if base, err := Base(tx); err != nil {
+		bad("chain/base", "I5: "+err.Error())
+	} else if base.Seq > 0 {
+		prev = base
 	}
 	for k, value := range entries(tx.Bucket(journalBucket)) {
 		prev = v.line(prev, k, value, each)

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -10,7 +11,10 @@ import (
 )
 
 // Counts are what a verification has seen.
-type Counts struct{ Live, Retired int }
+type Counts struct {
+	Live, Retired int
+	Forgotten     uint64 // retired before the first that is here
+}
 
 // Verify walks the whole queue, tells bad about everything that is not as this
 // package leaves it, and goes on; each is given every live job.
@@ -54,8 +58,13 @@ func Verify(tx *bbolt.Tx, bad func(where, what string), each func(Job)) Counts {
 		}
 		return nil
 	})
-	if seq := tx.Bucket(retiredBucket).Sequence(); seq != uint64(n.Retired) {
-		bad("retired", fmt.Sprintf("%d jobs were retired, %d are here", seq, n.Retired))
+	seq := tx.Bucket(retiredBucket).Sequence()
+	n.Forgotten = seq
+	if first, _ := tx.Bucket(retiredBucket).Cursor().First(); len(first) == 8 {
+		n.Forgotten = binary.BigEndian.Uint64(first) - 1
+	}
+	if seq-n.Forgotten != uint64(n.Retired) {
+		bad("retired", fmt.Sprintf("%d jobs were retired after the %dth, %d are here", seq-n.Forgotten, n.Forgotten, n.Retired))
 	}
 	return n
 }

@@ -60,15 +60,29 @@ func Crash(tb testing.TB, db *store.DB, change ...func(*store.Options)) *store.D
 	return MustOpenAt(tb, MustCopy(tb, db.Path()), change...)
 }
 
-// MustCopy copies a file to a directory of the test's own.
+// MustCopy copies a file, and the archives beside it, to a directory of the test's own.
 func MustCopy(tb testing.TB, path string) string {
+	tb.Helper()
+	to := filepath.Join(tb.TempDir(), "copy.db")
+	mustCopy(tb, path, to)
+	archives, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.archive"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, a := range archives {
+		mustCopy(tb, a, filepath.Join(filepath.Dir(to), filepath.Base(a)))
+	}
+	return to
+}
+
+func mustCopy(tb testing.TB, path, to string) {
 	tb.Helper()
 	in, err := os.Open(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer in.Close()
-	out, err := os.Create(filepath.Join(tb.TempDir(), "copy.db"))
+	out, err := os.Create(to)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -78,5 +92,4 @@ func MustCopy(tb testing.TB, path string) string {
 	if err := out.Close(); err != nil {
 		tb.Fatal(err)
 	}
-	return out.Name()
 }
