@@ -39,7 +39,7 @@ func (b *bills) Bills() (api.Bills, error) {
 			out.Bills = append(out.Bills, api.Bill{Date: d.Date, State: "waiting"})
 		}
 	}
-	slices.SortFunc(out.Bills, func(a, b api.Bill) int {
+	slices.SortStableFunc(out.Bills, func(a, b api.Bill) int {
 		if a.Date < b.Date {
 			return 1
 		}

@@ -70,7 +70,7 @@ func balances(old *archives, tx *bbolt.Tx, from ClosedDay) ([]day.Balance, error
 		list, err = carry(list, p)
 		return err
 	})
-	slices.SortFunc(list, func(a, b day.Balance) int { return bytes.Compare([]byte(a.Currency), []byte(b.Currency)) })
+	slices.SortStableFunc(list, func(a, b day.Balance) int { return bytes.Compare([]byte(a.Currency), []byte(b.Currency)) })
 	if list == nil {
 		list = []day.Balance{}
 	}

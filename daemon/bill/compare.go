@@ -209,7 +209,7 @@ func (j *join) finish() (Result, error) {
 		j.There = append(j.There, *j.sums[c])
 	}
 	for _, list := range [][]Difference{j.Differences, j.Pending} {
-		slices.SortFunc(list, func(a, b Difference) int {
+		slices.SortStableFunc(list, func(a, b Difference) int {
 			return cmp.Or(strings.Compare(a.No, b.No), strings.Compare(string(a.Kind), string(b.Kind)), a.At.Compare(b.At))
 		})
 	}

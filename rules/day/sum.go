@@ -326,7 +326,7 @@ func (s *sums) finish() Report {
 	for _, w := range s.rows {
 		r.Rows = append(r.Rows, *w)
 	}
-	slices.SortFunc(r.Rows, func(a, b Row) int {
+	slices.SortStableFunc(r.Rows, func(a, b Row) int {
 		return cmp.Or(strings.Compare(a.Operator, b.Operator), cmp.Compare(a.Method, b.Method), cmp.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency))
 	})
 	for _, c := range slices.Sorted(maps.Keys(s.totals)) {
@@ -335,7 +335,7 @@ func (s *sums) finish() Report {
 	for _, e := range s.exposed {
 		r.Exposed = append(r.Exposed, *e)
 	}
-	slices.SortFunc(r.Exposed, func(a, b Exposed) int {
+	slices.SortStableFunc(r.Exposed, func(a, b Exposed) int {
 		return cmp.Or(strings.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency))
 	})
 	slices.SortStableFunc(r.Missing, func(a, b Missing) int {
