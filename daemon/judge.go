@@ -85,7 +85,7 @@ func openJudge(c Config, db *store.DB, v *vitals, intents *intent.Classifier, lo
 // Judge is for the desk.
 func (j *judge) Judge(ctx context.Context, s sale.Sale) sale.Event {
 	c := rules.Case{
-		Amount: s.Amount, Flow: s.Flow, Draw: rules.Known(j.store.Draw(s)), Local: rules.LocalTime(time.Now()), Link: j.vitals.link.fact(s.Flow),
+		Amount: s.Amount, Flow: s.Flow, Draw: rules.Known(j.store.Draw(s)), Local: rules.LocalTime(time.Now()), Link: j.vitals.link.fact(ctx, s.Flow),
 		Price: priceFacts(s.Price, remains(s.Price, j.store.Now())),
 	}
 	taken := j.sessions.local(j.intent, s)

@@ -158,16 +158,17 @@ func (l *link) silence() rules.Int {
 
 // fact is the link as the rules have it. A sale at the provider is to be made online:
 // it is tried, whatever became of the last call, or the till would never learn that
-// the network is back.
-func (l *link) fact(f sale.Flow) rules.Link {
+// the network is back. One without the provider may have been begun before a power cut:
+// then nobody has heard of the provider since, and it is asked first, or the sale would
+// be refused because the provider can be reached, which nobody knows.
+func (l *link) fact(ctx context.Context, f sale.Flow) rules.Link {
 	switch {
 	case l == nil:
 		return rules.Link{State: rules.Online}
 	case f != sale.Offline:
 		return rules.Link{State: rules.Online, Silence: l.silence()}
 	}
-	state, _ := l.look()
-	return rules.Link{State: state, Silence: l.silence()}
+	return rules.Link{State: l.asked(ctx), Silence: l.silence()}
 }
 
 // bars says that nothing is sold without the provider, since it can be reached.
