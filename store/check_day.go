@@ -32,7 +32,7 @@ func (c *checker) days() error {
 		switch {
 		case numbered && k[0] == dayClosed:
 			var d ClosedDay
-			if err := json.Unmarshal(payload, &d); err != nil || uint64(d.Number) != binary.BigEndian.Uint64(k[1:]) || d.Number != len(closed) {
+			if err := json.Unmarshal(payload, &d); err != nil || uint64(d.Number) != binary.BigEndian.Uint64(k[1:]) || len(closed) == 0 && d.Number != 0 || len(closed) > 0 && !restores(c.r.Restores).follows(closed[len(closed)-1].Number, d.Number) {
 				c.r.bad(where, "the day before it is missing, or it cannot be read")
 			}
 			closed = append(closed, d)

@@ -188,7 +188,7 @@ func (db *DB) putClosed(tx *bbolt.Tx, next *ClosedDay, once sale.Once) (func() e
 	if err != nil {
 		return nil, err
 	}
-	if last+1 != uint64(next.Number) || entries != next.Entries {
+	if db.restores.dayAfter(last) != uint64(next.Number) || entries != next.Entries {
 		return nil, errDayMoved
 	}
 	return func() error {
@@ -218,6 +218,9 @@ func (db *DB) ClosedDays(limit, before int) (list []ClosedDay, err error) {
 			last = min(last, uint64(before)-1)
 		}
 		for n := last; err == nil && n > 0 && len(list) < limit; n-- {
+			if b.Get(dayAt(dayClosed, n)) == nil {
+				continue // left out by a restore
+			}
 			var c ClosedDay
 			err = getDay(b, dayClosed, n, &c)
 			list = append(list, c)

@@ -60,7 +60,7 @@ func (db *DB) period(tx *bbolt.Tx) (*period, error) {
 	if p.entries, err = lastOf(b, dayDrawer); err != nil {
 		return nil, err
 	}
-	p.Till, p.Number, p.Now = db.opts.Till, p.from.Number+1, db.clock.now().At
+	p.Till, p.Number, p.Now = db.opts.Till, int(db.restores.dayAfter(uint64(p.from.Number))), db.clock.now().At
 	p.Head = day.Head{Seq: head.Seq, Link: head.Link.String()}
 	p.Opening = p.from.Closing
 	if p.Closing, err = p.closing(); err != nil {

@@ -40,6 +40,7 @@ type RestoreRecord struct {
 	Entries  uint64       `json:"entries"`
 	Head     string       `json:"head"`    // of the journal, as it came out of the backup
 	Skipped  uint64       `json:"skipped"` // running numbers of sales
+	Days     uint64       `json:"days"`    // numbers of closed days up to this are left out
 	Asked    int          `json:"asked"`   // sales that the provider is asked about
 	Replaced *Replaced    `json:"replaced,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ const (
 	// numberRow is how many running numbers of sales make a row; a restore begins the
 	// next one, which shows in the first of the five characters.
 	numberRow = 1 << 20
+	// dayRow is the same for the numbers of closed days: the report that the lost till
+	// printed as its number 13 must not meet another one.
+	dayRow = 1000
 	// clockGap is how far the clock goes ahead of what the file and the machine say.
 	clockGap = time.Hour
 	// lookBack is how long before the backup a payment may have been made and still be
@@ -49,6 +53,19 @@ func (r restores) skipped() (n uint64) {
 		n += r[i].Skipped
 	}
 	return n
+}
+
+// dayAfter is the number of the day that follows one.
+func (r restores) dayAfter(last uint64) uint64 {
+	if len(r) > 0 {
+		last = max(last, r[len(r)-1].Days)
+	}
+	return last + 1
+}
+
+// follows says whether a day may have the number n after one with the number last.
+func (r restores) follows(last, n int) bool {
+	return n == last+1 || n > last && slices.ContainsFunc(r, func(one RestoreRecord) bool { return uint64(n) == one.Days+1 })
 }
 
 func loadRestores(tx *bbolt.Tx) (r restores, err error) {
@@ -178,6 +195,11 @@ func (db *DB) sign(tx *bbolt.Tx, r *RestoreRecord) error {
 	begun := tx.Bucket(begunBucket)
 	next := (begun.Sequence()/numberRow + 1) * numberRow
 	r.Skipped = next - begun.Sequence()
+	day, err := lastOf(tx.Bucket(dayBucket), dayClosed)
+	if err != nil {
+		return err
+	}
+	r.Days = (list.dayAfter(day)/dayRow + 1) * dayRow
 	c := Case{
 		Kind: StoreRestored, Subject: strconv.FormatInt(int64(r.At), 10), At: r.At, Wall: r.Wall, Next: CompareBills,
 		Data: map[string]string{"made": r.Made.Format(time.RFC3339), "entries": strconv.FormatUint(r.Entries, 10), "asked": strconv.Itoa(r.Asked)},

@@ -277,3 +277,41 @@ func TestRestoreOverAStore(t *testing.T) {
 		t.Errorf("beside a running till: %v", err)
 	}
 }
+
+// The report of a day that the lost till has printed is not printed again under its
+// number.
+func TestDaysAfterARestore(t *testing.T) {
+	l := &lost{t: t, clock: newFakeClock()}
+	db := storetest.MustOpen(t, withClock(l.clock), on(oldBox))
+	s := paid(t, db)
+	l.clock.pass(time.Hour)
+	if c, _ := closeDay(t, db, "first"); c.Number != 1 {
+		t.Fatal(c.Number)
+	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if _, err := db.Backup(t.Context(), copied, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.backup = read(t, copied)
+	l.clock.pass(time.Hour)
+	if c, _ := closeDay(t, db, "second"); c.Number != 2 {
+		t.Fatal(c.Number)
+	}
+	path := newPath(t)
+	if _, err := l.restore(path, newBox, moved); err != nil {
+		t.Fatal(err)
+	}
+	db = storetest.MustOpenAt(t, path, withClock(l.clock), on(newBox))
+	commit(t, db, s.ID, sale.Event{Kind: sale.Traced, OrderNo: s.Current().OrderNo})
+	l.clock.pass(time.Hour)
+	for i, want := range []int{1001, 1002} {
+		if c, _ := closeDay(t, db, strings.Repeat("x", i+1)); c.Number != want {
+			t.Errorf("the next day is %d, want %d", c.Number, want)
+		}
+		l.clock.pass(time.Hour)
+	}
+	list, err := db.ClosedDays(10, 0)
+	if err != nil || len(list) != 3 || list[2].Number != 1 {
+		t.Errorf("%d days, %v", len(list), err)
+	}
+}
