@@ -22,6 +22,7 @@ type bug struct {
 	adviser func(checkout.Adviser) checkout.Adviser
 	pricer  func(checkout.Pricer) checkout.Pricer
 	restore func(*till) error
+	copied  bool // in a world where each till is put back from a copy
 }
 
 // bugs are the mistakes.

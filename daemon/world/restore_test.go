@@ -16,7 +16,11 @@ import (
 // what happened in between; the till does not.
 func (t *till) copies() {
 	r := t.w.roll("copy", t.name)
-	if r.IntN(4) > 0 || !t.idle(between(r, 5*time.Minute, 50*time.Minute)) {
+	often, first := 4, 50*time.Minute
+	if t.w.bug.copied {
+		often, first = 1, 15*time.Minute
+	}
+	if r.IntN(often) > 0 || !t.idle(between(r, 5*time.Minute, first)) {
 		return
 	}
 	for {
