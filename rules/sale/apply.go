@@ -102,7 +102,7 @@ func (s Sale) Apply(ev Event) (Sale, error) {
 		if err := s.applyAside(ev); err != nil {
 			return Sale{}, err
 		}
-		s.Facts++
+		s.passed()
 		return s, nil
 	}
 	allowed, ok := table[s.State][ev.Kind]
@@ -122,8 +122,16 @@ func (s Sale) Apply(ev Event) (Sale, error) {
 	if to != s.State {
 		s.State, s.Changed = to, ev.At
 	}
-	s.Facts++
+	s.passed()
 	return s, nil
+}
+
+// passed counts a fact. What was set aside is over with what it was about: a later
+// promise is nobody's to hold back.
+func (s *Sale) passed() {
+	if s.Facts++; s.Aside != nil && !s.owesRefund() {
+		s.Aside = nil
+	}
 }
 
 // clone copies what Apply writes to, so that the value it was called on stays.

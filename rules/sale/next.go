@@ -302,7 +302,7 @@ func (s *Sale) nextInDoubt(a *Attempt, now Now, poll Poll, p Plan) Step {
 		return Step{Do: Conclude, Due: now.At, OrderNo: a.OrderNo}
 	case a.Refused && poll.Asked < 2: // Asked counts the charge itself
 		return Step{Do: Query, Due: now.At, OrderNo: a.OrderNo}
-	case now.At >= undo && s.expected() && (poll.Asked == 0 || !poll.Heard):
+	case now.At >= undo && s.expected() && (poll.Asked == 0 || !poll.Heard || poll.Missing > 0 && now.At < undo.Add(p.learns())):
 		return Step{Do: Query, Due: poll.Last.Add(p.watchWait(poll.Last.Sub(undo))), OrderNo: a.OrderNo}
 	case now.At >= undo:
 		return s.askedFirst(Reverse, a, poll, now, p)

@@ -89,6 +89,10 @@ func (p Plan) Validate() error {
 // rung is the n-th wait of a ladder, counted from one; the last one for ever.
 func rung(list []time.Duration, n int) time.Duration { return list[max(0, min(n, len(list))-1)] }
 
+// learns is how long a provider may not know an order that somebody has seen paid:
+// its queries are behind its payments by minutes at times.
+func (p Plan) learns() time.Duration { return p.Background[len(p.Background)-2] }
+
 func (p Plan) undoWait(tries int) time.Duration {
 	if tries <= len(p.Ladder) {
 		return rung(p.Ladder, tries)
