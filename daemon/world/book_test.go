@@ -54,7 +54,14 @@ func (b book) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 	if err != nil {
 		return s, err
 	}
-	w.locked(func() { w.told(s, name) })
+	w.locked(func() {
+		if w.told(s, name); s.Own != nil {
+			w.toldOwn(b.t, s)
+		}
+		if ev.Kind == sale.OfflineShown {
+			w.payOwn(b.t, s)
+		}
+	})
 	if ev.Kind == sale.Ordered {
 		w.show(s, name)
 	}
@@ -106,7 +113,13 @@ func (w *world) told(s sale.Sale, name string) {
 	if open > 1 {
 		w.violate("I1: %s has %d open attempts", name, open)
 	}
-	if s.State == sale.Paid && (s.Current() == nil || !w.p.holds(s.Current().OrderNo)) {
+	for i := range s.Refunds {
+		r := &s.Refunds[i]
+		if truth := w.p.refunds[r.No]; r.State == sale.RefundPaid && (truth == nil || truth.state != "SUCCESS") {
+			w.violate("refund %s of %s is told to be done and is not", r.No, name)
+		}
+	}
+	if s.State == sale.Paid && s.Own == nil && (s.Current() == nil || !w.p.holds(s.Current().OrderNo)) {
 		w.violate("%s is told to be paid, and the provider does not have the money", name)
 	}
 }

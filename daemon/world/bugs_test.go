@@ -73,7 +73,7 @@ func bugs() []bug {
 		{name: "a retried request opens another sale", journal: func(_ *world, j checkout.Journal) checkout.Journal { return twice{j} }},
 		{name: "waits follow the time of day", clock: func(m *machine) store.Clock { return wallClock{m} }},
 	}
-	return slices.Concat(list, consentBugs(), restoreBugs())
+	return slices.Concat(list, consentBugs(), restoreBugs(), peopleBugs())
 }
 
 // gate is a gateway with something wrong in how it asks.

@@ -45,7 +45,11 @@ func (w *world) compare() {
 			if w.nth["sale "+s.Description]++; w.nth["sale "+s.Description] > 1 {
 				w.violate("%s was asked for once and is there twice", s.Description)
 			}
-			w.compareSale(s, known)
+			if s.Own != nil {
+				w.compareOwn(s)
+			} else {
+				w.compareSale(s, known)
+			}
 			w.fingerprint(print, s)
 		}
 	}

@@ -13,7 +13,11 @@
 // What leaves a till is held against what was said at its counter: the price that was
 // projected and agreed to while it held, the manager's word, the check that was passed
 // once and for one attempt, the other way that was offered. These notes are the
-// world's own; nothing in them was told by a till.
+// world's own; nothing in them was told by a till. So is the bank's statement, by which
+// alone a sale that was made without the provider becomes money.
+//
+// One till in four loses its disk and is put back from a copy; people take sales over
+// and set refunds aside.
 //
 // The provider is on the level of calls: it reads the bytes that the till fixed and
 // answers a code, and the adapter beside it turns codes into facts. Rejected: the

@@ -81,6 +81,8 @@ type cashier struct {
 	name string
 	r    *rand.Rand
 	id   sale.ID
+
+	began time.Time
 }
 
 // ask says the same thing until the till has heard it: a cashier whose till goes dark
@@ -116,6 +118,8 @@ func (c *cashier) sell() {
 	if c.r.IntN(6) == 0 {
 		n.PayIn = []money.Currency{"HKD", "JPY"}[c.r.IntN(2)]
 	}
+	c.offered(&n)
+	c.began = time.Now()
 	c.t.w.locked(func() {
 		t := c.t.w.terms(c.name)
 		t.asked, t.payIn = n.Amount, n.PayIn
@@ -141,6 +145,10 @@ func (c *cashier) sell() {
 	if c.r.IntN(8) == 0 {
 		cancels = time.Now().Add(between(c.r, 0, time.Minute))
 	}
+	doubts := 0
+	if c.r.IntN(3) > 0 {
+		doubts = -100 // whoever waits for the provider
+	}
 	for codes := 0; time.Now().Before(leaves); time.Sleep(between(c.r, time.Second, 4*time.Second)) {
 		s := c.look()
 		switch {
@@ -157,6 +165,13 @@ func (c *cashier) sell() {
 			}) // too late is an answer, too
 		case s.State == sale.AwaitingConfirmation || s.State == sale.AwaitingApproval:
 			c.consent(s)
+		case s.State == sale.PresentedOffline:
+			c.attest(s)
+		case s.State == sale.InDoubt && doubts > 5 && s.TakenOver == nil:
+			c.takeOver(s)
+			return
+		case s.State == sale.InDoubt || s.State == sale.Unconfirmed:
+			doubts++
 		case s.State == sale.AwaitingLiveness: // the payer holds the telephone
 		case s.Flow == sale.Payer && (s.State.Before() || s.Retryable()) && codes < 3:
 			codes++
@@ -223,6 +238,7 @@ func (c *cashier) refund(s sale.Sale) {
 		if err == nil {
 			c.t.w.locked(func() { c.t.w.acks.promise[c.id]++ })
 			left -= m.Minor
+			c.setAside()
 		}
 		if left == 0 {
 			return

@@ -247,6 +247,9 @@ func (p *provider) reverse(m message, o *order) reply {
 	case o.refunded > 0:
 		p.w.violate("order %s is reversed after a refund", nickname(m.Name, m.Order))
 	}
+	if p.w.terms(m.Name).seen == m.Order && o.paid {
+		p.w.violate("order %s, which somebody has seen paid, is taken back", nickname(m.Name, m.Order))
+	}
 	o.closed, o.undone = true, o.paid
 	return reply{code: "REVOKED"}
 }

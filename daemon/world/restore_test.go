@@ -94,6 +94,7 @@ func putBack(t *till) error {
 // forget notes what a till was told and cannot know any more. w.mu is held.
 func (w *world) forget(till string, list []sale.Sale) {
 	w.sum.n[restores]++
+	delete(w.bank.shown, till+" "+unnamed) // what the lost part has shown nobody knows
 	there := map[string]bool{}
 	for i := range list {
 		s := &list[i]

@@ -17,6 +17,10 @@ const (
 	foreign
 	checks
 	rerouted
+	ownCodes
+	settled
+	takeovers
+	setAsides
 	refunds
 	lateRefunds
 	calls
@@ -47,7 +51,7 @@ func (s *summary) add(o summary) {
 func (s summary) String() string {
 	names := [tallies]string{
 		sales: "sales", attempts: "attempts", paidOrders: "paid orders", takenBack: "taken back", foreign: "in another currency", checks: "face checks passed",
-		rerouted: "sent another way", refunds: "refunds", lateRefunds: "of late money", calls: "calls", faults: "of them with a fault", cuts: "power cuts", boots: "boots",
+		rerouted: "sent another way", ownCodes: "without the provider", settled: "of them found on a statement", takeovers: "takeovers", setAsides: "refunds set aside", refunds: "refunds", lateRefunds: "of late money", calls: "calls", faults: "of them with a fault", cuts: "power cuts", boots: "boots",
 		steps: "clock steps", restores: "stores put back", lostSales: "sales known to the provider alone",
 	}
 	var b strings.Builder

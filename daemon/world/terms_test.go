@@ -24,6 +24,7 @@ type terms struct {
 	challenged               string // the order that the provider challenged; it may be sent again
 	offered, appealed        bool   // the provider offered another way, or a manager may choose it
 	sentOn                   bool   // the manager chose it
+	seen                     string // the order that somebody has seen paid
 }
 
 // terms are those of a sale. w.mu is held.

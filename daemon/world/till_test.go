@@ -168,7 +168,7 @@ func (t *till) open() (*life, error) {
 	if b := t.w.bug.pricer; b != nil {
 		prices = b(prices)
 	}
-	l.desk = checkout.New(checkout.Options{Gateway: gateway, Journal: journal, Clock: l.db, Adviser: adviser, Pricer: prices, Plan: o.Plan, Wallet: "wechat"})
+	l.desk = checkout.New(checkout.Options{Gateway: gateway, Journal: journal, Clock: l.db, Adviser: adviser, Pricer: prices, Offline: codes{l}, Plan: o.Plan, Wallet: "wechat"})
 	return l, nil
 }
 
@@ -215,7 +215,9 @@ func (l *life) fails(thousandths int, about ...any) bool {
 // doubts counts the sales of which it is not known where the money is; all of
 // them, in a till that is without power.
 func (t *till) doubts() (n int) {
-	return t.count(func(s sale.Sale) bool { return s.State.Live() || s.State == sale.Refunding && !owesLater(s) })
+	return t.count(func(s sale.Sale) bool {
+		return s.State.Live() && s.Flow != sale.Offline || s.State == sale.Refunding && !owesLater(s)
+	})
 }
 
 // owesLater says that all refunds of a sale are with the provider, who may take days.

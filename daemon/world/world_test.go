@@ -28,7 +28,8 @@ type world struct {
 	by    map[string]*terms // what has to be so before a sale is charged, by its name
 	acks  acks
 	codes map[string]bool // that payers showed
-	calm  bool            // the network has healed, the power stays
+	bank  bank
+	calm  bool // the network has healed, the power stays
 	wrong []string
 	sum   summary
 }
@@ -97,7 +98,7 @@ func simulate(t *testing.T, seed uint64, customers int, b bug) (sum summary, wro
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			seed: seed, bug: b, began: time.Now(), nth: map[string]int{}, names: map[sale.ID]string{}, by: map[string]*terms{},
-			acks: acks{map[string]sale.ID{}, map[sale.ID]int{}, map[string]bool{}}, codes: map[string]bool{},
+			acks: acks{map[string]sale.ID{}, map[sale.ID]int{}, map[string]bool{}}, codes: map[string]bool{}, bank: bank{shown: map[string]map[int64]string{}},
 		}
 		w.p = provider{
 			w: w, orders: map[string]*order{}, refunds: map[string]*refund{}, codes: map[string]string{}, sent: map[string]time.Time{},
@@ -127,6 +128,7 @@ func (w *world) run() {
 		serving.Go(t.serve)
 		running.Go(t.meddle)
 		running.Go(t.copies)
+		running.Go(t.statements)
 	}
 	serving.Wait()
 	w.locked(func() { w.calm = true })
