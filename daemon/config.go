@@ -73,6 +73,8 @@ type Store struct {
 	Path      string `toml:"path"`
 	MaxMB     int64  `toml:"max_mb"`     // the file never grows beyond this
 	ReserveMB int64  `toml:"reserve_mb"` // kept for refunds and resolutions when new sales no longer fit
+	Salvage   string `toml:"salvage"`    // the second record of the journal; empty is beside the file
+	SalvageMB int64  `toml:"salvage_mb"` // how large it is; 0 is none
 }
 
 // Rules say how sales are judged.
@@ -113,7 +115,7 @@ func Default() Config {
 	return Config{
 		Till:    Till{Currency: "CNY", DeviceFiles: []string{}},
 		API:     API{Listen: "127.0.0.1:8430"},
-		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2},
+		Store:   Store{Path: "/var/lib/qrposd/till.db", MaxMB: 256, ReserveMB: 2, SalvageMB: 8},
 		Backup:  BackupConfig{Recipients: []string{}, EveryH: 24, Keep: 14},
 		Scanner: sc,
 		WeChat:  wechat.Config{Driver: wechat.V3, ConnectTimeout: d(5 * time.Second), TotalTimeout: d(10 * time.Second), SkewLimit: d(24 * time.Hour), Scene: wechat.Scene{ClientIP: "127.0.0.1"}},
@@ -193,7 +195,7 @@ func ownRate(key []string) bool {
 // resolve turns the file names of the configuration into paths.
 func (c *Config) resolve(dir string, credential func(string) (string, bool, error)) error {
 	names := []*string{
-		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Backup.To, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir, &c.Till.SignKeyFile,
+		&c.Till.SecretFile, &c.Rules.File, &c.AIPay.Intents, &c.Models.CAFile, &c.Store.Path, &c.Store.Salvage, &c.Backup.To, &c.WeChat.PrivateKeyFile, &c.WeChat.APIv3KeyFile, &c.WeChat.CAFile, &c.Bill.Dir, &c.Till.SignKeyFile,
 		&c.WeChat.V2.KeyFile, &c.WeChat.V2.CertFile,
 	}
 	for i := range c.WeChat.PlatformKeys {
@@ -243,6 +245,7 @@ func (c Config) Validate() error {
 	fault(err != nil || !addr.Addr().IsLoopback(), "api.listen is %q; a loopback address such as 127.0.0.1:8430, since whoever reaches it can take money", c.API.Listen)
 	fault(c.Store.Path == "", "store.path is missing")
 	fault(c.Store.MaxMB < 8 || c.Store.ReserveMB < 1 || c.Store.ReserveMB > c.Store.MaxMB/4, "store.max_mb is %d and store.reserve_mb %d; at least 8, and at most a quarter of it in reserve", c.Store.MaxMB, c.Store.ReserveMB)
+	fault(c.Store.SalvageMB < 0 || c.Store.SalvageMB > 1024, "store.salvage_mb is %d; 0 to 1024, and 0 is no second record", c.Store.SalvageMB)
 	if c.Scanner.Path != "" {
 		errs = append(errs, c.Scanner.Validate())
 	}

@@ -19,7 +19,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -65,6 +64,7 @@ type Daemon struct {
 	cfg     Config
 	o       Options
 	store   *store.DB
+	healed  *store.RestoreRecord // what the store was put together of in this run, nil for a whole one
 	gateway *wechat.Client
 	refused *rejections // nil where no model of the provider refuses
 	vitals  *vitals
@@ -155,24 +155,6 @@ func readSecret(file string) ([]byte, error) {
 		return nil, &ConfigError{Err: fmt.Errorf("till.secret_file: %w; it takes at least 16 random bytes, such as `head -c 32 /dev/urandom`", err)}
 	}
 	return b, nil
-}
-
-// openStore checks the file in another process first: what a torn page does to
-// a reader, it should not do to the till.
-func (d *Daemon) openStore(ctx context.Context, secret []byte, device string) (err error) {
-	path := d.cfg.Store.Path
-	if _, err := os.Stat(path); err == nil && d.o.Check != nil {
-		if err := d.o.Check(ctx, path); err != nil {
-			return err
-		}
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store: %w", err)
-	}
-	d.store, err = store.Open(path, store.Options{
-		Till: d.cfg.Till.ID, Secret: secret, Device: device, Adopt: d.o.Adopt, Plan: d.cfg.Plan(), MaxSize: d.cfg.Store.MaxMB << 20, Reserve: d.cfg.Store.ReserveMB << 20,
-		Hook: d.o.Faults.Store, Clock: d.o.Faults.Clock, Log: d.o.Log,
-	})
-	return err
 }
 
 func (d *Daemon) openDesk() {

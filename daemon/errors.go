@@ -18,7 +18,7 @@ func Hint(err error) string {
 // NeedsAPerson says that no restart mends err: starting again and again would
 // only wear the disk and bury the message.
 func NeedsAPerson(err error) bool {
-	for _, e := range []error{store.ErrForeign, store.ErrCorrupt, store.ErrNewer, store.ErrAccess, store.ErrOtherDevice, store.ErrRestoreMoved, store.ErrRestoreOver, store.ErrRestoreTill, store.ErrRestoreWord} {
+	for _, e := range []error{store.ErrForeign, store.ErrCorrupt, store.ErrNewer, store.ErrAccess, store.ErrOtherDevice, store.ErrBehind, store.ErrNoProof, store.ErrRestoreMoved, store.ErrRestoreOver, store.ErrRestoreTill, store.ErrRestoreWord} {
 		if errors.Is(err, e) {
 			return true
 		}

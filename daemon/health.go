@@ -73,7 +73,7 @@ func (v *vitals) parts() (network, gateway api.Part) {
 
 // health is what the till knows of itself now.
 func (d *Daemon) health() api.Health {
-	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth(), Judge: d.judge.part(), Rejections: d.refused.part(), Cases: cases{d.store, d.o.Log}.part(), Queue: d.owed.part(), Backup: d.backups.part(), Bills: d.bills.part()}
+	h := api.Health{Store: d.storeHealth(), Scanner: d.scannerHealth(), Clock: d.clockHealth(), Judge: d.judge.part(), Rejections: d.refused.part(), Cases: cases{d.store, d.o.Log}.part(), Queue: d.owed.part(), Backup: d.backups.part(), Salvage: d.salvageHealth(), Bills: d.bills.part()}
 	h.Network, h.Gateway = d.vitals.parts()
 	l := d.vitals.link.view()
 	h.Link = &l

@@ -41,9 +41,10 @@ var rooms = []room{
 
 	{"store/record", nil},
 	{"store/archive", nil},
+	{"store/salvage", nil},
 	{"store/ledger", []string{"rules/money", "rules/sale", "store/record"}},
 	{"store/queue", []string{"rules/money", "rules/sale", "store/record"}},
-	{"store", []string{"rules", "rules/offline", "rules/money", "rules/sale", "rules/day", "store/archive", "store/record", "store/ledger", "store/queue"}},
+	{"store", []string{"rules", "rules/offline", "rules/money", "rules/sale", "rules/day", "store/archive", "store/record", "store/salvage", "store/ledger", "store/queue"}},
 	{"store/storetest", []string{"rules/money", "rules/sale", "store"}},
 	{"store/powercut", nil}, // tests only
 	{"store/sealed", nil},
@@ -91,7 +92,7 @@ var modules = []struct {
 	{"github.com/pelletier/go-toml/v2", []string{"rules/document", "daemon", "daemon/qrposd"}, "one room reads what is strict to the column, and the configuration is decoded"},
 	{
 		"golang.org/x/sys",
-		[]string{"store/archive", "hw/scanner", "hw/printer", "store", "daemon/doctor", "daemon", "daemon/qrposd", "daemon/sim"},
+		[]string{"store/archive", "store/salvage", "hw/scanner", "hw/printer", "store", "daemon/doctor", "daemon", "daemon/qrposd", "daemon/sim"},
 		"system calls belong to devices and files",
 	},
 	{"github.com/creack/pty", []string{"daemon/sim"}, "only a simulated scanner makes its own port"},

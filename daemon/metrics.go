@@ -19,6 +19,7 @@ func (d *Daemon) metrics(w io.Writer) {
 	line("# TYPE qrposd_sales_total counter\nqrposd_sales_total %d", st.Sales)
 	line("# TYPE qrposd_sales_owing gauge\nqrposd_sales_owing %d", owing)
 	line("# TYPE qrposd_sales_driven gauge\nqrposd_sales_driven %d", driven)
+	d.salvageMetrics(line)
 	d.judge.metrics(line)
 	d.refused.metrics(line)
 	cases{d.store, d.o.Log}.metrics(line)

@@ -18,7 +18,5 @@ func Restore(ctx context.Context, cfg Config, o Options, q store.Restoring) (sto
 	if id == "" {
 		return store.RestoreRecord{}, &ConfigError{Err: errors.New("till.device_files: nothing here tells this machine from others")}
 	}
-	return store.Restore(ctx, cfg.Store.Path, store.Options{
-		Till: cfg.Till.ID, Secret: secret, Device: id, Plan: cfg.Plan(), MaxSize: cfg.Store.MaxMB << 20, Reserve: cfg.Store.ReserveMB << 20, Log: o.Log,
-	}, q)
+	return store.Restore(ctx, cfg.Store.Path, storeOptions(cfg, secret, id, o.Log), q)
 }

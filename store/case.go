@@ -44,6 +44,9 @@ const StoreRestored CaseKind = "store_restored"
 // did. Its subject is the order.
 const TakeoverContradicted CaseKind = "takeover_contradicted"
 
+// StoreSalvaged is a damaged file that was put together again. Its subject is the moment.
+const StoreSalvaged CaseKind = "store_salvaged"
+
 // CaseStep is what the owner is asked to do about a case.
 type CaseStep string
 

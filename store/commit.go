@@ -48,7 +48,7 @@ func (db *DB) Begin(ctx context.Context, n sale.New, session string, once sale.O
 			return db.put(tx, sale.Sale{}, s, ev, now, once)
 		}, nil
 	}
-	if err := db.write(ctx, &request{op: "begin", sale: true, plan: plan}); err != nil {
+	if err := db.write(ctx, &request{op: "begin", sale: true, plan: plan, once: once}); err != nil {
 		return sale.Sale{}, false, err
 	}
 	return s, replayed, nil
@@ -106,7 +106,7 @@ func (db *DB) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 			return db.put(tx, told, s, ev, now, once)
 		}, nil
 	}
-	if err := db.write(ctx, &request{op: string(ev.Kind), plan: plan}); err != nil {
+	if err := db.write(ctx, &request{op: string(ev.Kind), plan: plan, once: once}); err != nil {
 		return sale.Sale{}, err
 	}
 	return s, nil

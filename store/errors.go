@@ -49,6 +49,9 @@ var (
 	ErrNewer        = &Error{Code: "store_newer", Message: "the file was written by a newer version", Hint: "install that version again; the file was not touched"}
 	ErrForeign      = &Error{Code: "store_foreign", Message: "the file is not a store of this till", Hint: "check the path; the file was not touched"}
 	ErrCorrupt      = &Error{Code: "store_corrupt", Message: "the file is damaged", Hint: "keep it, restore the latest backup, and compare with the provider; the file was not touched"}
+	ErrBehind       = &Error{Code: "store_behind", Message: "the file lacks what was recorded", Hint: "start the till with it: it puts the lines back from the second record of the journal"}
+	ErrNoProof      = &Error{Code: "store_no_proof", Message: "the file is damaged and nothing says what was in it", Hint: "put a backup back with `qrposd restore`; where there is none and a new store may begin, say so with `qrposd salvage -fresh`"}
+	ErrUnhurt       = &Error{Code: "store_unhurt", Message: "the file is in order", Hint: "start the till"}
 	ErrOtherDevice  = &Error{Code: "store_other_device", Message: "the file belongs to another till", Hint: "a copied disk must not sell beside its original; if this machine replaces the other one, which is off for good, run `qrposd adopt` once as the user that runs the till"}
 	ErrBackup       = &Error{Code: "backup_unread", Message: "the backup cannot be read", Hint: "check that the file is whole and that the key belongs to one of its recipients; nothing was changed"}
 	ErrBackupRoom   = &Error{Code: "backup_room", Message: "there is no room for a backup", Hint: "free disk space, keep fewer backups, or have them made on another disk"}
@@ -65,7 +68,7 @@ var (
 // till is back, 500 sends for somebody.
 var statuses = map[string]int{
 	ErrNotFound.Code: 404, ErrCaseNotFound.Code: 404, ErrCaseClosed.Code: 409, ErrReceiptNotFound.Code: 404, ErrReceiptUsed.Code: 409, ErrReceiptReused.Code: 422, ErrReceiptForm.Code: 422, ErrDayNotFound.Code: 404, ErrDayBusy.Code: 409, ErrDrawer.Code: 422, ErrOnceMismatch.Code: 422, ErrFull.Code: 507, ErrInDoubt.Code: 503, ErrClosed.Code: 503,
-	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500, ErrArchive.Code: 500,
+	ErrLocked.Code: 503, ErrNewer.Code: 500, ErrForeign.Code: 500, ErrCorrupt.Code: 500, ErrAccess.Code: 500, ErrOtherDevice.Code: 500, ErrArchive.Code: 500, ErrBehind.Code: 500, ErrNoProof.Code: 500, ErrUnhurt.Code: 500,
 	ErrBackup.Code: 500, ErrBackupRoom.Code: 507, ErrRestoreWord.Code: 500, ErrRestoreOver.Code: 500, ErrRestoreTill.Code: 500, ErrRestoreClock.Code: 500, ErrRestoreMoved.Code: 500,
 }
 

@@ -31,11 +31,15 @@ func tallyTraffic(tx *bbolt.Tx) error { return makeBuckets(tx, tallyBucket) }
 
 // layOut makes the buckets and the identity of a new file.
 func layOut(tx *bbolt.Tx) error {
-	if err := makeBuckets(tx, metaBucket, saleBucket, begunBucket, onceBucket, codeBucket); err != nil {
-		return err
-	}
 	id := make([]byte, 16)
 	if _, err := rand.Read(id); err != nil {
+		return err
+	}
+	return layOutNamed(tx, id)
+}
+
+func layOutNamed(tx *bbolt.Tx, id []byte) error {
+	if err := makeBuckets(tx, metaBucket, saleBucket, begunBucket, onceBucket, codeBucket); err != nil {
 		return err
 	}
 	if err := putMeta(tx, identityKey, identity{hex.EncodeToString(id)}); err != nil {

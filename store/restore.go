@@ -43,6 +43,7 @@ type RestoreRecord struct {
 	Days     uint64       `json:"days"`    // numbers of closed days up to this are left out
 	Asked    int          `json:"asked"`   // sales that the provider is asked about
 	Replaced *Replaced    `json:"replaced,omitempty"`
+	Salvaged *Salvaged    `json:"salvaged,omitempty"` // it is no backup: it was built again of what could be proven
 }
 
 // Replaced is the store that was in the place.
@@ -61,6 +62,9 @@ type Restoring struct {
 	Why     string    // needed with Discard
 	Moved   bool      // the machine that it was made on is off for good, and this one takes its place
 	Discard bool      // what is in the place owes something, is newer or belongs to another till
+
+	salvaged *Salvaged // what is put back was built of evidence
+	floor    uint64    // a running number of a sale that was seen
 }
 
 // Restore puts a backup in the place of the store at path and says what it did. What
@@ -94,7 +98,22 @@ func Restore(ctx context.Context, path string, o Options, q Restoring) (r Restor
 	if err = errors.Join(err, report.Err()); err != nil {
 		return r, fmt.Errorf("store: what was made of the backup: %w", err)
 	}
+	// The second record is of what was in the place. Without it the old store is whole.
+	if err := setAside(o.Salvage, r.Wall.Format("20060102-150405")); err != nil {
+		return r, err
+	}
 	return r, install(temp, path, r.Replaced)
+}
+
+// setAside gives a file another name, where there is one.
+func setAside(path, how string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Rename(path, path+".replaced-"+how); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ErrAccess.because(err)
+	}
+	return nil
 }
 
 // receive writes the backup beside the place that it is for, and checks it.

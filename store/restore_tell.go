@@ -81,23 +81,27 @@ func tell(ctx context.Context, temp, path string, o Options, q Restoring, there 
 	}
 	defer func() { err = errors.Join(err, bolt.Sync(), bolt.Close()) }()
 	db := &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}, past: past{old: archives{dir: filepath.Dir(path)}}}
-	r = RestoreRecord{Wall: db.clock.wall(), By: q.By, Why: q.Why, Replaced: there}
+	r = RestoreRecord{Wall: db.clock.wall(), By: q.By, Why: q.Why, Replaced: there, Salvaged: q.salvaged}
 	var ids []sale.ID
 	err = bolt.View(func(tx *bbolt.Tx) (err error) {
 		if err := db.admit(tx, &r, q, there); err != nil {
 			return err
 		}
-		ids, err = touched(tx)
+		ids, err = touched(tx, q.salvaged != nil && q.salvaged.Whole)
 		return err
 	})
 	if err != nil {
 		return r, err
 	}
 	if there != nil {
-		there.Aside = filepath.Base(path) + ".replaced-" + r.Wall.Format("20060102-150405")
+		how := ".replaced-"
+		if q.salvaged != nil {
+			how = ".damaged-"
+		}
+		there.Aside = filepath.Base(path) + how + r.Wall.Format("20060102-150405")
 	}
 	r.Asked = len(ids)
-	if err := bolt.Update(func(tx *bbolt.Tx) error { return db.sign(tx, &r) }); err != nil {
+	if err := bolt.Update(func(tx *bbolt.Tx) error { return db.sign(tx, &r, q.floor) }); err != nil {
 		return r, err
 	}
 	for len(ids) > 0 {
@@ -127,7 +131,9 @@ func (db *DB) admit(tx *bbolt.Tx, r *RestoreRecord, q Restoring, there *Replaced
 		if err != nil {
 			return err
 		}
-		if r.Made = line.Event.Wall; r.Wall.Before(r.Made) {
+		// A till that heals itself waits for no clock: it lost the moments at the end at
+		// most, and its numbers go on in another row.
+		if r.Made = line.Event.Wall; r.Wall.Before(r.Made) && q.salvaged == nil {
 			return ErrRestoreClock.becausef("here it is %s, the backup is of %s", r.Wall.Format(time.RFC3339), r.Made.Format(time.RFC3339))
 		}
 	}
@@ -146,8 +152,9 @@ func (db *DB) admit(tx *bbolt.Tx, r *RestoreRecord, q Restoring, there *Replaced
 }
 
 // touched are the sales that the lost part can have gone on with: all that owed
-// something, and those of the last days that can be refunded or tried again.
-func touched(tx *bbolt.Tx) (ids []sale.ID, err error) {
+// something, and those of the last days that can be refunded or tried again. Where
+// nothing is lost, it can have gone on with those that owed something only.
+func touched(tx *bbolt.Tx, whole bool) (ids []sale.ID, err error) {
 	jobs, err := queue.Due(tx, drive, math.MaxInt64, 0)
 	if err != nil {
 		return nil, ErrCorrupt.because(err)
@@ -158,8 +165,8 @@ func touched(tx *bbolt.Tx) (ids []sale.ID, err error) {
 		ids = append(ids, sale.ID(j.Key))
 	}
 	var last reading
-	if err := getMeta(tx, clockKey, &last); err != nil {
-		return nil, err
+	if err := getMeta(tx, clockKey, &last); err != nil || whole {
+		return ids, err
 	}
 	c := tx.Bucket(begunBucket).Cursor()
 	for k, v := c.Last(); k != nil && string(k) > string(begunKey(last.At.Add(-lookBack))); k, v = c.Prev() {
@@ -180,7 +187,7 @@ func touched(tx *bbolt.Tx) (ids []sale.ID, err error) {
 
 // sign gives the file to this machine, moves its numbers and its clock on, and opens
 // the owner's case.
-func (db *DB) sign(tx *bbolt.Tx, r *RestoreRecord) error {
+func (db *DB) sign(tx *bbolt.Tx, r *RestoreRecord, floor uint64) error {
 	list, err := loadRestores(tx)
 	if err != nil {
 		return err
@@ -193,7 +200,7 @@ func (db *DB) sign(tx *bbolt.Tx, r *RestoreRecord) error {
 	last = reading{At: r.At, Since: r.At}
 	db.clock.resume(last)
 	begun := tx.Bucket(begunBucket)
-	next := (begun.Sequence()/numberRow + 1) * numberRow
+	next := (max(begun.Sequence(), floor)/numberRow + 1) * numberRow
 	r.Skipped = next - begun.Sequence()
 	day, err := lastOf(tx.Bucket(dayBucket), dayClosed)
 	if err != nil {
@@ -203,6 +210,11 @@ func (db *DB) sign(tx *bbolt.Tx, r *RestoreRecord) error {
 	c := Case{
 		Kind: StoreRestored, Subject: strconv.FormatInt(int64(r.At), 10), At: r.At, Wall: r.Wall, Next: CompareBills,
 		Data: map[string]string{"made": r.Made.Format(time.RFC3339), "entries": strconv.FormatUint(r.Entries, 10), "asked": strconv.Itoa(r.Asked)},
+	}
+	if w := r.Salvaged; w != nil {
+		c.Kind = StoreSalvaged
+		c.Data["lines"], c.Data["missing"], c.Data["unproven"] = strconv.FormatUint(w.Lines, 10), strconv.FormatUint(w.Missing, 10), strconv.FormatUint(w.Unproven, 10)
+		c.Data["whole"], c.Data["damage"] = strconv.FormatBool(w.Whole), w.Cause
 	}
 	return errors.Join(begun.SetSequence(next), putMeta(tx, restoredKey, append(list, *r)), putMeta(tx, clockKey, last), db.rebind(tx, r.Wall), openCase(tx, c))
 }

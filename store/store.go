@@ -19,17 +19,21 @@ import (
 
 // Options are how a store is opened.
 type Options struct {
-	Till    string                // 1..8 of [0-9A-Z]: the stem of order numbers
-	Secret  []byte                // the merchant's, for sale.Mint
-	Device  string                // keyed digest of this machine's identity; "" is not asked for
-	Adopt   bool                  // take over a file of another device
-	Plan    sale.Plan             // when a sale's next step is due; the zero Plan is sale.DefaultPlan
-	MaxSize int64                 // budget of the file; 0 is 256 MiB
-	Reserve int64                 // kept back for refunds and outcomes; 0 is 2 MiB
-	Clock   Clock                 // nil is the machine's
-	Hook    func(op string) error // called at named points of a commit; an error before it fails it, one after it changes nothing
-	Exit    func(code int)        // nil is os.Exit; called with 70 when a commit is in doubt
-	Log     *slog.Logger          // nil is none
+	Till    string    // 1..8 of [0-9A-Z]: the stem of order numbers
+	Secret  []byte    // the merchant's, for sale.Mint
+	Device  string    // keyed digest of this machine's identity; "" is not asked for
+	Adopt   bool      // take over a file of another device
+	Plan    sale.Plan // when a sale's next step is due; the zero Plan is sale.DefaultPlan
+	MaxSize int64     // budget of the file; 0 is 256 MiB
+	Reserve int64     // kept back for refunds and outcomes; 0 is 2 MiB
+	Clock   Clock     // nil is the machine's
+	Salvage string    // file of the second record of the journal; "" is none
+	// SalvageSize is how large that is made; 0 is 8 MiB.
+	SalvageSize int64
+
+	Hook func(op string) error // called at named points of a commit; an error before it fails it, one after it changes nothing
+	Exit func(code int)        // nil is os.Exit; called with 70 when a commit is in doubt
+	Log  *slog.Logger          // nil is none
 
 	Rotation Rotation // when older sales leave the file
 }
@@ -52,6 +56,9 @@ func (o *Options) complete() error {
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 2 << 20
+	}
+	if o.SalvageSize == 0 {
+		o.SalvageSize = 8 << 20
 	}
 	if o.MaxSize > math.MaxInt || o.MaxSize-o.Reserve < 2*allocSize {
 		return fmt.Errorf("store: a budget of %d bytes less a reserve of %d is none", o.MaxSize, o.Reserve)
@@ -86,6 +93,7 @@ type DB struct {
 	ballast ballast
 
 	restores restores // of this file; never written to while it is open
+	second   second   // record of the journal; the writer's alone
 
 	requests chan *request
 	closing  chan struct{}
@@ -127,6 +135,9 @@ func Open(path string, o Options) (*DB, error) {
 	}
 	if err := db.resume(version); err != nil {
 		return nil, errors.Join(err, bolt.Close())
+	}
+	if err := db.openSecond(); err != nil {
+		return nil, errors.Join(err, db.second.close(), bolt.Close())
 	}
 	if !db.ballast.there() {
 		o.Log.Warn("no room for the ballast; new sales are refused", "path", db.ballast.path)
@@ -188,7 +199,7 @@ func (db *DB) Close() (err error) {
 			db.rest.close()
 			db.rest = nil
 		}
-		err = db.bolt.Close()
+		err = errors.Join(db.bolt.Close(), db.second.close())
 	})
 	return err
 }

@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+	"qrposd/store/ledger"
 )
 
 // maxBatch bounds one transaction: what it holds in memory, and how long the
@@ -26,6 +29,7 @@ type request struct {
 	sale  bool   // it begins a sale, and may be refused for want of room
 	spare bool   // nobody is owed it, and it never takes the room of what is
 	plan  plan
+	once  sale.Once // what the caller's key was used for goes with the line into the second record
 	wrote bool
 	err   error
 	done  chan struct{}
@@ -153,12 +157,20 @@ func (db *DB) attempt(batch []*request) error {
 	if err != nil {
 		return err
 	}
+	from, err := ledger.Tip(tx)
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
 	wrote, err := apply(tx, batch)
 	if err != nil || !wrote {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := putMeta(tx, clockKey, db.clock.reading()); err != nil {
 		return errors.Join(err, tx.Rollback())
+	}
+	frames, err := db.second.of(tx, from, batch)
+	if err != nil {
+		db.second.stop(db, err)
 	}
 	id := tx.ID()
 	if err := db.hooks(batch, "before-commit"); err != nil {
@@ -167,6 +179,8 @@ func (db *DB) attempt(batch []*request) error {
 	if err := tx.Commit(); err != nil {
 		return db.judge(id, err)
 	}
+	// The power may go here: the file has it, and nobody was told.
+	db.second.keep(db, frames)
 	db.state.commits.Add(1)
 	_ = db.hooks(batch, "after-commit") // it is on disk, whatever a hook says
 	db.watchers.wake()

@@ -76,6 +76,10 @@ var (
 			"Somebody at the till had seen how this payment ended, and the provider says that it ended otherwise. What is not owed goes back by itself.",
 			"收银台有人确认过该笔付款的结果，但支付方的结果与之不符。多收的款项会自动退还。",
 		},
+		"store_salvaged": {
+			"The till's file was damaged and was put together again of what could be proven. The damaged file is kept beside it.",
+			"本机的交易文件曾损坏，已根据可核实的记录重建，损坏的文件已另行保留。",
+		},
 		"policy_refusal": {
 			"A rule of the payment service refused a sale today. Nothing was charged by that; the manager at the till decided how it went on.",
 			"今日有交易被支付服务的规则拒绝，该次未扣款，由店内主管决定后续处理。",
@@ -87,8 +91,8 @@ var (
 			"请将金额和订单号与支付方账单及小票核对。如收款有误，请办理退款，然后关闭此事项。",
 		},
 		"compare_bills": {
-			"Look in the provider's bills, from the day of the backup to today, for payments and refunds that this till does not know. Sales that were open then were asked about; see whether their goods were handed out. Then close the case.",
-			"请查看备份当日至今的支付方账单，找出本机没有记录的收款和退款；当时未结束的交易已向支付方查询，请核实商品是否已交付，然后关闭此事项。",
+			"Look in the provider's bills, from the day of the backup or the damage to today, for payments and refunds that this till does not know. Sales that were open then were asked about; see whether their goods were handed out. Then close the case.",
+			"请查看备份或损坏当日至今的支付方账单，找出本机没有记录的收款和退款；当时未结束的交易已向支付方查询，请核实商品是否已交付，然后关闭此事项。",
 		},
 		"find_payment":    {"Look for the payment at the bank and ask the customer, if you know who it was. Hand in the statement, or reconcile the sale by hand; else it is lost. Then close the case.", "请向银行查询并联系顾客（如已知）。可提交对账单或人工对账；如仍未找到，则视为损失。然后关闭此事项。"},
 		"decide_given_up": {"Find the customer: hand over the goods, or give the money back by a transfer. Then close the case.", "请联系顾客：交付商品或转账退款，然后关闭此事项。"},
@@ -120,7 +124,14 @@ func (c Case) Worded() Case {
 	if model := c.Evidence["model"]; model != "" {
 		c.Says.Evidence = append(c.Says.Evidence, Text{"Said by the model " + model + ".", "由模型 " + model + " 给出。"})
 	}
-	if made := c.Evidence["made"]; made != "" {
+	if n := c.Evidence["lines"]; n != "" {
+		lost := c.Evidence["missing"]
+		c.Says.Evidence = append(c.Says.Evidence, Text{n + " entries came back, " + lost + " are missing, " + c.Evidence["unproven"] + " belong to sales that are cut short.", "恢复 " + n + " 条记录，缺失 " + lost + " 条，另有 " + c.Evidence["unproven"] + " 条属于不完整的交易。"})
+	}
+	if c.Evidence["whole"] == "true" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{"Nothing that the till had acknowledged is missing.", "本机已确认的记录没有缺失。"})
+	}
+	if made := c.Evidence["made"]; made != "" && c.Evidence["lines"] == "" {
 		c.Says.Evidence = append(c.Says.Evidence, Text{"The backup ends at " + made + ".", "备份截止时间：" + made + "。"})
 	}
 	if id := c.Evidence["receipt"]; id != "" {

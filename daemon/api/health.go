@@ -30,8 +30,11 @@ type Health struct {
 	// Rejections are of payments, by the payment AI API.
 	Rejections Part `json:"rejections" doc:"Whether the payment AI API refuses more than usual"`
 
-	Judge  Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
-	Bills  Part `json:"bills" doc:"Whether the provider's bills come and are compared"`
+	Judge Part `json:"judge" doc:"Who judges sales: models in time, or the rules alone"`
+	Bills Part `json:"bills" doc:"Whether the provider's bills come and are compared"`
+	// Salvage is in trouble while the till runs on a store that was put together.
+	Salvage Part `json:"salvage" doc:"Whether the journal is written a second time, and whether the store was put together from it"`
+
 	Backup Part `json:"backup" doc:"Whether backups are made by themselves, and the last one"`
 
 	// Link is which kind of offline it is; the zero Link is not told.
@@ -50,6 +53,8 @@ func (h Health) Ready() bool { return h.Store.Level == OK || h.Store.Level == Tr
 var notices = map[string]Text{
 	"store_down":         {"The till cannot write to its disk. Take no sale; call support.", "本机无法写入磁盘。请勿收款，并联系技术支持。"},
 	"store_trouble":      {"The till's disk is nearly full or failing. Call support.", "本机磁盘将满或有故障，请联系技术支持。"},
+	"salvage_trouble":    {"The till's records were damaged and have been put together again. Sales that were open are asked about first: look before you charge anybody again, and tell the owner.", "本机交易记录曾损坏，现已重建。未完成的交易会先查询结果：再次收款前请先核对，并告知店主。"},
+	"salvage_down":       {"The till cannot keep a second record of its sales. Selling goes on; call support.", "本机无法写入备用交易记录，可继续收款，请联系技术支持。"},
 	"network_down":       {"No network. Check the cable or the router; open sales go on by themselves.", "网络已断开。请检查网线或路由器，未完成的交易会自动继续。"},
 	"network_trouble":    {"The network is slow. Payments take longer.", "网络缓慢，付款需要更长时间。"},
 	"gateway_down":       {"WeChat Pay does not answer. Check the network; where other things work on it, the fault is theirs.", "微信支付没有答复。请检查网络；若其他服务正常，则故障在对方。"},
@@ -82,7 +87,7 @@ func (h Health) Notices() []Notice {
 	for _, p := range []struct {
 		name string
 		part Part
-	}{{"store", h.Store}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}, {"queue", h.Queue}, {"cases", h.Cases}, {"backup", h.Backup}, {"bills", h.Bills}} {
+	}{{"store", h.Store}, {"salvage", h.Salvage}, {"network", h.Network}, {"gateway", h.Gateway}, {"scanner", h.Scanner}, {"clock", h.Clock}, {"judge", h.Judge}, {"rejections", h.Rejections}, {"queue", h.Queue}, {"cases", h.Cases}, {"backup", h.Backup}, {"bills", h.Bills}} {
 		code := p.name + "_" + string(p.part.Level)
 		if text, ok := notices[code]; ok {
 			if at := p.part.Since; !at.IsZero() {

@@ -80,6 +80,7 @@ func verbs() []verb {
 		{"doctor", "-config FILE [-live] [-offline]", "examine the installation and the machine", examine},
 		{"backup", "[-addr URL]", "have a running till write a verified copy of its store", backup},
 		{"restore", "-from FILE -by NAME [-moved] [-discard -why WORDS]", "put a backup in the place of the store of a stopped till", restore},
+		{"salvage", "-config FILE [-fresh -by NAME]", "put a damaged store of a stopped till together of what can be proven", salvage},
 		{"adopt", "-config FILE", "take over the store of a till that this machine replaces", adopt},
 		{"config", "[FILE | -print NAME]", "print the configuration with its defaults, or check one", config},
 		{"version", "", "print the version", printVersion},

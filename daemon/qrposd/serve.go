@@ -43,7 +43,11 @@ func serve(ctx context.Context, c *call) error {
 		return err
 	}
 	log := logger(c, cfg.Log.Level)
-	d, err := daemon.Open(ctx, cfg, daemon.Options{Version: version, Log: log, Systemd: env, Check: checkInChild, Faults: faults()})
+	o := daemon.Options{Version: version, Log: log, Systemd: env, Check: checkInChild, Faults: faults()}
+	d, err := daemon.Open(ctx, cfg, o)
+	if daemon.Unsellable(err) {
+		return daemon.StandBy(ctx, cfg, o, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,348 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+	"qrposd/store/ledger"
+	"qrposd/store/record"
+)
+
+// A store is built again from its lines as the sales were made: each is applied to the
+// sale that the lines before it have left, and what comes out must have the digest that
+// the line names. So every sale is as it was, to the byte, or the line is not proven; a
+// sale is taken as far as it is, and told that the rest of its record is lost.
+//
+// Where no line is missing and none is unproven, the new file is the old one: it has its
+// name and its chain. Else it has a name of its own, since its chain is another.
+
+// Salvaged is what became of a damaged store.
+type Salvaged struct {
+	Cause    string   `json:"cause"`              // what was wrong with it
+	Lines    uint64   `json:"lines"`              // that were recovered
+	Ring     uint64   `json:"ring"`               // lines that the second record had
+	Missing  uint64   `json:"missing"`            // lines between them that nothing has
+	Unproven uint64   `json:"unproven,omitempty"` // lines that are there, of sales whose beginning is not
+	Short    []string `json:"short,omitempty"`    // some of the sales that are cut short, or of which only the number is known
+	Whole    bool     `json:"whole"`              // nothing that was acknowledged is missing
+	Books    bool     `json:"books"`              // what people entered about days, drawers and cases is there
+}
+
+// maxShort bounds how many sales are named.
+const maxShort = 50
+
+// rebuild is one try at a new file.
+type rebuild struct {
+	*evidence
+	db      *DB
+	done    Salvaged
+	short   map[sale.ID]bool
+	head    ledger.Head // of the old chain
+	new     ledger.Head // of the new one
+	sales   uint64
+	highest uint64 // running number that was seen
+	last    sale.Instant
+}
+
+// build makes a file of what is proven. It is tried as the old file, then under a new
+// name, and then without the books; what comes out has passed the check.
+func (e *evidence) build(ctx context.Context, temp string, o Options) (r *rebuild, err error) {
+	name := make([]byte, 16)
+	if _, err := rand.Read(name); err != nil {
+		return nil, err
+	}
+	for _, try := range []struct {
+		origin []byte
+		books  bool
+	}{{e.origin, true}, {e.origin, false}, {name, true}, {name, false}} {
+		r = &rebuild{evidence: e, short: make(map[sale.ID]bool), head: ledger.Genesis(e.origin), done: Salvaged{Ring: e.inRing, Books: try.books}}
+		sweep(temp, "")
+		if err = r.make(ctx, temp, o, try.origin, try.books); err != nil && !errors.Is(err, ErrCorrupt) {
+			return nil, err
+		}
+		if same := r.done.Missing+r.done.Unproven == 0; err != nil || !same && bytes.Equal(try.origin, e.origin) {
+			continue
+		}
+		report, bad := CheckFile(temp)
+		if err = errors.Join(bad, report.Err()); err == nil {
+			r.done.Whole = r.done.Missing+r.done.Unproven == 0 && e.lastIn > 0 && e.tip <= r.done.Lines
+			return r, nil
+		}
+	}
+	return nil, err
+}
+
+func (r *rebuild) make(ctx context.Context, temp string, o Options, origin []byte, books bool) (err error) {
+	bolt, err := openFile(temp, false, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bolt.Sync(), bolt.Close()) }()
+	bolt.NoSync = true // until it is whole
+	r.db = &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}}
+	if err := bolt.Update(func(tx *bbolt.Tx) error { return layOutAs(tx, origin) }); err != nil {
+		return err
+	}
+	err = bolt.Update(func(tx *bbolt.Tx) (err error) { r.new, err = ledger.Tip(tx); return err })
+	for next := uint64(1); err == nil && next != 0; {
+		if err = ctx.Err(); err == nil {
+			err = bolt.Update(func(tx *bbolt.Tx) error {
+				return r.db2(func(from *bbolt.Tx) (err error) { next, err = r.lines(from, tx, next); return err })
+			})
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return bolt.Update(func(tx *bbolt.Tx) error {
+		return r.db2(func(from *bbolt.Tx) error { return r.finish(from, tx, books) })
+	})
+}
+
+func (r *rebuild) db2(fn func(*bbolt.Tx) error) error { return r.evidence.db.View(fn) }
+
+// witness is a line as it was found. Of one number there may be several: what a power
+// cut left of a commit lies beside what was committed in its place.
+type witness struct {
+	link ledger.Link
+	body []byte
+}
+
+func witnesses(from *bbolt.Tx, seq uint64) (list []witness) {
+	k := binary.BigEndian.AppendUint64(nil, seq)
+	c := from.Bucket(foundLines).Cursor()
+	for key, body := c.Seek(k); bytes.HasPrefix(key, k); key, body = c.Next() {
+		list = append(list, witness{ledger.Link(key[8:]), body})
+	}
+	return list
+}
+
+// lines takes up to some lines from seq on, and says where to go on; zero is the end.
+func (r *rebuild) lines(from, tx *bbolt.Tx, seq uint64) (next uint64, err error) {
+	for range maxBatch {
+		k, _ := from.Bucket(foundLines).Cursor().Seek(binary.BigEndian.AppendUint64(nil, seq))
+		if k == nil {
+			return 0, nil
+		}
+		at := binary.BigEndian.Uint64(k)
+		r.done.Missing += at - seq
+		if err := r.line(tx, at, r.order(from, at)); err != nil {
+			return 0, err
+		}
+		seq = at + 1
+	}
+	return seq, nil
+}
+
+// order puts the witnesses that follow the line before first, and of them the one that
+// is followed itself.
+func (r *rebuild) order(from *bbolt.Tx, seq uint64) []witness {
+	var first, then, others []witness
+	for _, c := range witnesses(from, seq) {
+		at := ledger.Head{Seq: seq, Link: c.link}
+		switch {
+		case seq != r.head.Seq+1 || !r.head.Follows(c.link, c.body):
+			others = append(others, c)
+		case followed(from, at):
+			first = append(first, c)
+		default:
+			then = append(then, c)
+		}
+	}
+	return append(append(first, then...), others...)
+}
+
+func followed(from *bbolt.Tx, at ledger.Head) bool {
+	for _, c := range witnesses(from, at.Seq+1) {
+		if at.Follows(c.link, c.body) {
+			return true
+		}
+	}
+	return false
+}
+
+// line applies the first witness that proves itself.
+func (r *rebuild) line(tx *bbolt.Tx, seq uint64, list []witness) error {
+	for _, c := range list {
+		var line ledger.Line
+		if json.Unmarshal(c.body, &line) != nil {
+			continue
+		}
+		r.highest = max(r.highest, numberOf(r.db.opts.Till, line.Sale))
+		before, after, ok := r.prove(tx, line)
+		if !ok {
+			continue
+		}
+		if err := r.record(tx, before, after, line); err != nil {
+			return err
+		}
+		tip, err := ledger.Tip(tx)
+		if err != nil {
+			return err
+		}
+		if tip.Seq != seq || tip.Link != c.link {
+			r.short[""] = true // the chain is another from here on
+		}
+		r.head, r.last = ledger.Head{Seq: seq, Link: c.link}, line.Event.At
+		r.done.Lines++
+		return nil
+	}
+	r.unproven(seq, list)
+	return nil
+}
+
+func (r *rebuild) unproven(seq uint64, list []witness) {
+	r.done.Unproven++
+	if len(list) == 0 {
+		return
+	}
+	r.head = ledger.Head{Seq: seq, Link: list[0].link}
+	var line ledger.Line
+	if json.Unmarshal(list[0].body, &line) == nil && len(r.done.Short) < maxShort && !r.short[line.Sale] {
+		r.short[line.Sale] = true
+		r.done.Short = append(r.done.Short, string(line.Sale))
+	}
+}
+
+// prove applies a line to its sale. What comes out has the digest that the line names.
+func (r *rebuild) prove(tx *bbolt.Tx, line ledger.Line) (before, after sale.Sale, ok bool) {
+	if numberOf(r.db.opts.Till, line.Sale) == 0 || line.Event.At <= r.last {
+		return before, after, false
+	}
+	before, err := r.db.recall.load(tx, line.Sale)
+	switch {
+	case err == nil:
+		after, err = before.Apply(line.Event)
+	case errors.Is(err, ErrNotFound):
+		var born sale.Sale
+		err = r.evidence.db.View(func(from *bbolt.Tx) error {
+			return json.Unmarshal(from.Bucket(foundBirths).Get([]byte(line.Sale)), &born)
+		})
+		if err == nil {
+			after, err = beginAgain(born, line.Event)
+		}
+	}
+	if err != nil {
+		return before, after, false
+	}
+	body, err := json.Marshal(after)
+	digest := sha256.Sum256(body)
+	return before, after, err == nil && bytes.Equal(digest[:], line.After)
+}
+
+// record writes what follows from a line, as the commit did that wrote it first.
+func (r *rebuild) record(tx *bbolt.Tx, before, after sale.Sale, line ledger.Line) error {
+	if before.ID == "" {
+		k := begunKey(after.Begun)
+		b := tx.Bucket(begunBucket)
+		b.FillPercent = 0.9
+		if err := b.Put(k, record.Seal(k, []byte(after.ID))); err != nil {
+			return err
+		}
+		r.sales++
+	}
+	now := sale.Now{At: line.Event.At, Since: line.Event.At}
+	return r.db.put(tx, before, after, line.Event, now, sale.Once{})
+}
+
+// finish writes what no line says.
+func (r *rebuild) finish(from, tx *bbolt.Tx, withBooks bool) error {
+	if r.short[""] {
+		r.done.Unproven = max(1, r.done.Unproven)
+	}
+	clock := max(r.clock, r.last)
+	err := errors.Join(
+		tx.Bucket(begunBucket).SetSequence(r.sales+r.evidence.put.skipped()),
+		putMeta(tx, clockKey, reading{At: clock, Since: clock}),
+	)
+	if len(r.evidence.put) > 0 {
+		err = errors.Join(err, putMeta(tx, restoredKey, r.evidence.put))
+	}
+	if r.device != nil {
+		err = errors.Join(err, putMeta(tx, deviceKey, *r.device))
+	}
+	if err == nil && withBooks {
+		err = r.copyBooks(from, tx)
+	}
+	if err != nil {
+		return err
+	}
+	return from.Bucket(foundOnce).ForEach(func(k, value []byte) error {
+		var was spent
+		if record.Unmarshal(k, value, &was) != nil || !stands(tx, was) {
+			return nil
+		}
+		return tx.Bucket(onceBucket).Put(k, value)
+	})
+}
+
+// stands says that what a caller's key was used for is there.
+func stands(tx *bbolt.Tx, was spent) bool {
+	switch {
+	case was.Sale != "":
+		return tx.Bucket(saleBucket).Get([]byte(was.Sale)) != nil
+	case was.Case != 0:
+		return tx.Bucket(caseBucket).Get(caseAt(caseRecord, was.Case)) != nil
+	case was.Day != 0:
+		return tx.Bucket(dayBucket).Get(dayAt(dayClosed, uint64(was.Day))) != nil
+	case was.Drawer != 0:
+		return tx.Bucket(dayBucket).Get(dayAt(dayDrawer, was.Drawer)) != nil
+	}
+	return false
+}
+
+// copyBooks takes what people entered, where there is any: whether it fits the lines,
+// the check says.
+func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
+	for _, name := range books {
+		b, was := tx.Bucket(name), from.Bucket(name)
+		if k, _ := was.Cursor().First(); k == nil {
+			continue
+		}
+		if string(name) == string(offlineBucket) { // the rest of it follows from the sales
+			err := was.ForEach(func(k, v []byte) error {
+				if k[0] != offlineReceipt {
+					return nil
+				}
+				return b.Put(k, v)
+			})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		sequence := b.Sequence()
+		if err := tx.DeleteBucket(name); err != nil {
+			return err
+		}
+		b, err := tx.CreateBucket(name)
+		if err != nil {
+			return err
+		}
+		if err := b.SetSequence(sequence); err != nil {
+			return err
+		}
+		if err := was.ForEach(b.Put); err != nil {
+			return fmt.Errorf("store: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// layOutAs makes a file of today's layout whose name is given.
+func layOutAs(tx *bbolt.Tx, origin []byte) error {
+	if err := layOutNamed(tx, origin); err != nil {
+		return err
+	}
+	return errors.Join(migrate(tx, 1), putMeta(tx, identityKey, identity{hex.EncodeToString(origin)}))
+}
