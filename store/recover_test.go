@@ -63,12 +63,10 @@ func (w *twice) sell(t testing.TB, db *store.DB) {
 	w.sales = append(w.sales, commit(t, db, s.ID, charge(s)))
 }
 
-var errHurt = store.ErrCorrupt
-
 // heal recovers the store and holds what came out against what was acknowledged.
 func (w *twice) heal(t testing.TB) store.RestoreRecord {
 	t.Helper()
-	r, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: errHurt})
+	r, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: store.ErrCorrupt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,13 +207,13 @@ func TestNoProof(t *testing.T) {
 	}
 	w.damage(t, func(b []byte) []byte { return bytes.Repeat([]byte{0xa5}, len(b)) })
 	was := read(t, w.path)
-	if _, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: errHurt}); !errors.Is(err, store.ErrNoProof) {
+	if _, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: store.ErrCorrupt}); !errors.Is(err, store.ErrNoProof) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(read(t, w.path), was) {
 		t.Fatal("the file was touched")
 	}
-	r, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: errHurt, By: "zhang"})
+	r, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: store.ErrCorrupt, By: "zhang"})
 	if err != nil || r.By != "zhang" || r.Salvaged.Whole {
 		t.Fatal(r, err)
 	}
@@ -306,7 +304,7 @@ func TestRecoverFromBackupAndRing(t *testing.T) {
 	}
 	before := head(t, w.path)
 	w.damage(t, nil)
-	r, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: errHurt, Backups: []string{backup}})
+	r, err := store.Recover(t.Context(), w.path, w.options(), store.Recovering{Cause: store.ErrCorrupt, Backups: []string{backup}})
 	if err != nil || !r.Salvaged.Whole || r.Head != before.head {
 		t.Fatalf("%v %+v", err, r.Salvaged)
 	}

@@ -1,5 +1,6 @@
-// Package salvage keeps a second record of the latest lines of the journal, for the
-// day on which the store's own file cannot be read.
+// Package salvage writes the latest lines of the journal a second time.
+//
+// They are for the day on which the store's own file cannot be read.
 //
 // It is a ring of 512-byte sectors in one file of a fixed size, written through at its
 // making, so that nothing about it but data changes afterwards: no growth, no names, no
