@@ -145,7 +145,7 @@ func TestOfflineAtTheCounter(t *testing.T) {
 	o.cut("no_link")
 	o.setHealth(func(h *api.Health) { h.Network.Level = api.Down })
 	b.do(chromedp.Reload())
-	b.see("#offline-link", "No network. Check the cable. Codes of the shop’s own accounts can be shown. The till cannot see their payments.")
+	b.see("#offline-link", "Codes of the shop’s own accounts can be shown. The till cannot see their payments.")
 	b.do(chromedp.KeyEvent("1280"))
 	b.see(`#own-schemes [data-scheme="static"]`, "CNY 12.80")
 	b.see(`#own-schemes [data-scheme="pix"]`, "BRL 12.80")

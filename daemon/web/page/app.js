@@ -132,7 +132,9 @@ function render() {
   $('typed').textContent = decimal();
   $('qr').disabled = $('scan').disabled = busy || !reachable || !digits || !status.currency;
   offline.choices(decimal(), busy || !reachable || !digits, ownCode);
-  const banners = status.notices.map((n) => banner(n.code, say(n.text)));
+  // Which kind of offline it is says more than that calls fail, and a low screen has no room for both.
+  const told = status.notices.some((n) => n.code.startsWith('link_')) ? status.notices.filter((n) => !/^(network|gateway)_/.test(n.code)) : status.notices;
+  const banners = told.map((n) => banner(n.code, say(n.text)));
   if (!reachable) banners.unshift(banner('unreachable', t('unreachable')));
   $('banners').replaceChildren(...banners);
   $('pay-in').hidden = !status.pay_in;

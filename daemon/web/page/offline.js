@@ -77,10 +77,10 @@ export const schemes = () => (known?.offered ? known.schemes : []);
 
 function render() {
   const { count = 0, disputed = 0 } = known ?? {};
-  const away = Boolean(known?.schemes.length) && known.link.state !== 'online';
-  $('exposure').hidden = !(away || count || disputed);
+  const may = schemes().length > 0; // which kind of offline it is says a banner
+  $('exposure').hidden = !(may || count || disputed);
   $('exposure').dataset.link = known?.link.state ?? '';
-  $('offline-link').textContent = away ? `${say(known.link.says)} ${known.offered ? t('may') : ''}` : '';
+  $('offline-link').textContent = may ? t('may') : '';
   $('offline-open').hidden = !(count || disputed);
   $('offline-open').textContent = t('open', { n: count + disputed });
   tick();
