@@ -27,7 +27,7 @@ func (c *cashier) takeOver(s sale.Sale) {
 		return // the till knows better by now
 	}
 	w.locked(func() {
-		if w.sum.n[takeovers]++; saw == sale.SeenPaid && s.State == sale.InDoubt && s.Current().Undo == 0 {
+		if w.sum.n[takeovers]++; saw == sale.SeenPaid && !lies && s.State == sale.InDoubt && s.Current().Undo == 0 {
 			w.terms(c.name).seen = a.OrderNo
 		}
 	})
