@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sort"
 	"time"
 
 	"qrposd/daemon/api"
@@ -39,12 +40,7 @@ func (b *bills) Bills() (api.Bills, error) {
 			out.Bills = append(out.Bills, api.Bill{Date: d.Date, State: "waiting"})
 		}
 	}
-	slices.SortStableFunc(out.Bills, func(a, b api.Bill) int {
-		if a.Date < b.Date {
-			return 1
-		}
-		return -1
-	})
+	sort.SliceStable(out.Bills, func(i, j int) bool { return out.Bills[i].Date > out.Bills[j].Date })
 	return out, err
 }
 

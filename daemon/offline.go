@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -211,7 +211,7 @@ func (u *unprovided) Exposure() (api.Exposure, error) {
 // Open lists the sales that have no receipt.
 func (u *unprovided) Open() ([]sale.Sale, bool, error) {
 	list, more, err := u.db.OfflineSales(maxOffline)
-	slices.SortStableFunc(list, func(a, b sale.Sale) int { return int(max(-1, min(1, a.Begun-b.Begun))) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Begun < list[j].Begun })
 	return list, more, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sort"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -173,7 +174,7 @@ func (a *archives) sale(id sale.ID) (s sale.Sale, err error) {
 // longer than its neighbours; one that has nothing later is not opened.
 func (a *archives) begun(list []begunSale, before sale.Instant, limit int) ([]begunSale, error) {
 	all := slices.Clone(a.list())
-	slices.SortFunc(all, func(x, y shelf) int { return int(max(-1, min(1, y.Latest-x.Latest))) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Latest > all[j].Latest })
 	for _, s := range all {
 		if s.Sales == 0 || s.Oldest >= before {
 			continue
@@ -219,7 +220,7 @@ func latestOf(r *archive.Reader, before sale.Instant, limit int) (list []begunSa
 // latestFirst sorts and takes out what is there twice: a sale that came back and left
 // again is in two archives.
 func latestFirst(list []begunSale, limit int) []begunSale {
-	slices.SortFunc(list, func(x, y begunSale) int { return int(max(-1, min(1, y.at-x.at))) })
+	sort.Slice(list, func(i, j int) bool { return list[i].at > list[j].at })
 	list = slices.Compact(list)
 	return list[:min(limit, len(list))]
 }

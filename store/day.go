@@ -1,13 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -70,7 +70,7 @@ func balances(old *archives, tx *bbolt.Tx, from ClosedDay) ([]day.Balance, error
 		list, err = carry(list, p)
 		return err
 	})
-	slices.SortStableFunc(list, func(a, b day.Balance) int { return bytes.Compare([]byte(a.Currency), []byte(b.Currency)) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Currency < list[j].Currency })
 	if list == nil {
 		list = []day.Balance{}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -215,7 +216,7 @@ func (st *stretch) ended(tx *bbolt.Tx, w *archive.Writer) error {
 
 func (st *stretch) begins(_ *bbolt.Tx, w *archive.Writer) error {
 	list := slices.Clone(st.sales)
-	slices.SortFunc(list, func(a, b sale.Sale) int { return int(max(-1, min(1, a.Begun-b.Begun))) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Begun < list[j].Begun })
 	for i, s := range list {
 		if i == 0 {
 			st.Oldest = s.Begun

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -209,8 +210,9 @@ func (j *join) finish() (Result, error) {
 		j.There = append(j.There, *j.sums[c])
 	}
 	for _, list := range [][]Difference{j.Differences, j.Pending} {
-		slices.SortStableFunc(list, func(a, b Difference) int {
-			return cmp.Or(strings.Compare(a.No, b.No), strings.Compare(string(a.Kind), string(b.Kind)), a.At.Compare(b.At))
+		sort.SliceStable(list, func(i, j int) bool {
+			a, b := &list[i], &list[j]
+			return cmp.Or(strings.Compare(a.No, b.No), strings.Compare(string(a.Kind), string(b.Kind)), a.At.Compare(b.At)) < 0
 		})
 	}
 	return j.Result, nil

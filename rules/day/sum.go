@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"qrposd/rules/money"
@@ -326,8 +327,9 @@ func (s *sums) finish() Report {
 	for _, w := range s.rows {
 		r.Rows = append(r.Rows, *w)
 	}
-	slices.SortStableFunc(r.Rows, func(a, b Row) int {
-		return cmp.Or(strings.Compare(a.Operator, b.Operator), cmp.Compare(a.Method, b.Method), cmp.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency))
+	sort.SliceStable(r.Rows, func(i, j int) bool {
+		a, b := &r.Rows[i], &r.Rows[j]
+		return cmp.Or(strings.Compare(a.Operator, b.Operator), cmp.Compare(a.Method, b.Method), cmp.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency)) < 0
 	})
 	for _, c := range slices.Sorted(maps.Keys(s.totals)) {
 		r.Totals = append(r.Totals, *s.totals[c])
@@ -335,11 +337,13 @@ func (s *sums) finish() Report {
 	for _, e := range s.exposed {
 		r.Exposed = append(r.Exposed, *e)
 	}
-	slices.SortStableFunc(r.Exposed, func(a, b Exposed) int {
-		return cmp.Or(strings.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency))
+	sort.SliceStable(r.Exposed, func(i, j int) bool {
+		a, b := &r.Exposed[i], &r.Exposed[j]
+		return cmp.Or(strings.Compare(a.State, b.State), cmp.Compare(a.Currency, b.Currency)) < 0
 	})
-	slices.SortStableFunc(r.Missing, func(a, b Missing) int {
-		return cmp.Or(cmp.Compare(a.Why, b.Why), cmp.Compare(a.Sale, b.Sale), strings.Compare(a.OrderNo, b.OrderNo), cmp.Compare(a.Amount.Currency, b.Amount.Currency))
+	sort.SliceStable(r.Missing, func(i, j int) bool {
+		a, b := &r.Missing[i], &r.Missing[j]
+		return cmp.Or(cmp.Compare(a.Why, b.Why), cmp.Compare(a.Sale, b.Sale), strings.Compare(a.OrderNo, b.OrderNo), cmp.Compare(a.Amount.Currency, b.Amount.Currency)) < 0
 	})
 	r.Balanced = len(r.Missing) == 0
 	return r
