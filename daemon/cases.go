@@ -131,5 +131,8 @@ func (b bell) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 	if err == nil && ev.Verdict == sale.Mismatch {
 		b.tell("case_opened", fmt.Sprintf("a payment of sale %s needs the owner's attention; nothing was changed", id))
 	}
+	if err == nil && ev.Kind == sale.DisputeRaised && s.State == sale.Disputed {
+		b.tell("case_opened", fmt.Sprintf("no receipt was found for sale %s; the owner has a case of it", id))
+	}
 	return s, err
 }

@@ -113,11 +113,7 @@ func (u *unprovided) Attest(ctx context.Context, id sale.ID, by string, shown bo
 
 // Dispute is for the API.
 func (u *unprovided) Dispute(ctx context.Context, id sale.ID, by, note string) (sale.Sale, error) {
-	s, err := u.desk.Dispute(ctx, id, by, note)
-	if err == nil {
-		u.tell("case_opened", fmt.Sprintf("sale %s has no receipt; the owner has a case of it", id))
-	}
-	return s, err
+	return u.desk.Dispute(ctx, id, by, note)
 }
 
 // Reconcile is for the API.

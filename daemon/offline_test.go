@@ -191,10 +191,33 @@ func TestSellingOffline(t *testing.T) {
 	}
 	n.exposed("BRL 12.00", 1, 1)
 	n.statement(pix, tea, second)
+	n.again()
 	n.exposed("", 0, 0)
 	n.close()
 	if r, err := store.CheckFile(filepath.Join(n.dir, "till.db")); err != nil || r.Err() != nil || r.Receipts != 5 {
 		t.Errorf("%d receipts, %v, %v", r.Receipts, r.Err(), err)
+	}
+}
+
+// again asks for a sale under its key when the provider is back: it is that sale, though
+// none could be begun now.
+func (n *counter) again() {
+	n.t.Helper()
+	ask := api.NewSale{Flow: sale.Offline, Scheme: "pix", Amount: "8.00", Currency: "BRL", Operator: "Li"}
+	first, err := n.c.Open(n.t.Context(), ask, "the-same-key", 10*time.Second)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.take("", "online")
+	second, err := n.c.Open(n.t.Context(), ask, "the-same-key", 0)
+	if err != nil || second.ID != first.ID {
+		n.t.Errorf("the same key gives %s after %s, %v", second.ID, first.ID, err)
+	}
+	if _, err := n.c.Open(n.t.Context(), ask, "another-key", 0); !refusedAs(err, "offline_online") {
+		n.t.Errorf("another key while online: %v", err)
+	}
+	if _, err := n.c.Cancel(n.t.Context(), first.ID, "Li"); err != nil {
+		n.t.Error(err)
 	}
 }
 
