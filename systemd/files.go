@@ -11,6 +11,8 @@ var (
 	sysusers []byte
 	//go:embed qrposd.tmpfiles
 	tmpfiles []byte
+	//go:embed qrposd.prerm
+	prerm []byte
 )
 
 // File is one file of the installation.
@@ -27,5 +29,6 @@ func Files() []File {
 		{"tmpfiles", "/usr/lib/tmpfiles.d/qrposd.conf", append([]byte(nil), tmpfiles...)},
 		{"udev", "/usr/lib/udev/rules.d/70-qrposd.rules", append([]byte(nil), udev...)},
 		{"unit", "/usr/lib/systemd/system/qrposd.service", append([]byte(nil), unit...)},
+		{"prerm", "/usr/lib/qrposd/prerm", append([]byte(nil), prerm...)},
 	}
 }

@@ -273,3 +273,48 @@ func TestFiles(t *testing.T) {
 		}
 	}
 }
+
+// While the till owes money its package stays, and whoever stands for it by name is
+// named to the till. Nothing is asked where there never was a till.
+func TestThePackageAsksBeforeItGoes(t *testing.T) {
+	dir := t.TempDir()
+	script, fake, asked, config := filepath.Join(dir, "prerm"), filepath.Join(dir, "qrposd"), filepath.Join(dir, "asked"), filepath.Join(dir, "qrposd.toml")
+	for name, text := range map[string][]byte{script: prerm, fake: []byte("#!/bin/sh\necho \"$*\" >>" + asked + "\ncase \"$*\" in *-override*) exit 0;; esac\nexit 77\n")} {
+		if err := os.WriteFile(name, text, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(arg string, env ...string) (int, string) {
+		t.Helper()
+		_ = os.Remove(asked) // it is not there the first time
+		cmd := exec.Command("sh", script, arg)
+		cmd.Env = append([]string{"PATH=/usr/bin:/bin", "QRPOSD_BINARY=" + fake, "QRPOSD_CONFIG=" + config}, env...)
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		b, _ := os.ReadFile(asked) // nothing is nothing
+		return cmd.ProcessState.ExitCode(), string(b)
+	}
+	if code, said := run("remove"); code != 0 || said != "" {
+		t.Errorf("where there is no till: %d, %q", code, said)
+	}
+	if err := os.WriteFile(config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		arg, want string
+		code      int
+		env       []string
+	}{
+		{"remove", "-for removal", 77, nil},
+		{"upgrade", "-for update", 77, nil},
+		{"failed-upgrade", "", 0, nil},
+		{"remove", "-for removal -override Li -reason the box is broken", 0, []string{"QRPOSD_OVERRIDE=Li", "QRPOSD_REASON=the box is broken"}},
+	} {
+		if code, said := run(c.arg, c.env...); code != c.code || !strings.Contains(said, c.want) {
+			t.Errorf("%s %v: %d, %q", c.arg, c.env, code, said)
+		}
+	}
+}

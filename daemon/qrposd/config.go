@@ -12,7 +12,7 @@ import (
 // config prints the configuration with its defaults, checks a file, or prints a
 // file of the installation.
 func config(_ context.Context, c *call) error {
-	print := c.flags.String("print", "", "print a file of the installation: `unit`, udev, sysusers or tmpfiles")
+	print := c.flags.String("print", "", "print a file of the installation: `unit`, udev, sysusers, tmpfiles or prerm")
 	if err := c.parse(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ const exitOwing = 77
 // record in each of the sales. Beside a running till it asks the till, else its file.
 func leave(ctx context.Context, c *call) error {
 	file := c.flags.String("config", "/etc/qrposd/qrposd.toml", "the configuration `FILE`")
+	addr := c.flags.String("addr", "", "the `URL` of the till; empty is the one of the configuration")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	var n api.Leaving
 	c.flags.StringVar(&n.For, "for", "", "what for: update, reset, removal or logout")
@@ -38,11 +40,11 @@ func leave(ctx context.Context, c *call) error {
 	if (n.Operator == "") != (n.Reason == "") {
 		return usage("leave takes -override and -reason together: who stands for it, and why")
 	}
-	cfg, err := daemon.Load(*file, systemd.Env(os.Getenv).Credential)
+	cfg, err := daemon.Load(*file, credential)
 	if err != nil {
 		return err
 	}
-	l, err := leaving(ctx, c, cfg, n)
+	l, err := leaving(ctx, c, cfg, cmp.Or(*addr, "http://"+cfg.API.Listen), n)
 	if err != nil {
 		return err
 	}
@@ -59,11 +61,20 @@ func leave(ctx context.Context, c *call) error {
 	return nil
 }
 
+// credential is where the unit takes a secret from: this verb runs in no unit, and
+// only one that writes to the file of a stopped till needs any.
+func credential(name string) (string, bool, error) {
+	if path, ok, err := systemd.Env(os.Getenv).Credential(name); ok || err != nil {
+		return path, ok, err
+	}
+	return "/etc/credstore/qrposd." + name, true, nil
+}
+
 // leaving asks the running till, and the file where none runs.
-func leaving(ctx context.Context, c *call, cfg daemon.Config, n api.Leaving) (api.Leave, error) {
+func leaving(ctx context.Context, c *call, cfg daemon.Config, addr string, n api.Leaving) (api.Leave, error) {
 	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	l, err := (&api.Client{Base: "http://" + cfg.API.Listen}).Leave(soon, n)
+	l, err := (&api.Client{Base: addr}).Leave(soon, n)
 	var none *net.OpError
 	if errors.As(err, &none) && none.Op == "dial" {
 		return daemon.LeaveFile(ctx, cfg, n, logger(c, cfg.Log.Level))
