@@ -35,7 +35,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
 	$(if $(E2E),go test -count=1 -timeout 10m ./daemon/e2e)
 	go test -count=1 -timeout 5m -v ./store/powercut
-	GOGC=1600 go test -count=1 -timeout 10m -v ./daemon/world | grep -v -e '^=== ' -e '^  *---'
+	GOGC=1600 go test -count=1 -timeout 20m -v ./daemon/world | grep -v -e '^=== ' -e '^  *---'
 
 check: ## Format, vet, staticcheck, layers, budgets, generated files, modules; silent where all is well
 	@unformatted=$$(go tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
