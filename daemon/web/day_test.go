@@ -115,6 +115,10 @@ func TestDayOverHTTP(t *testing.T) {
 		{method: "GET", path: "/v1/days/1"},
 		{method: "GET", path: "/v1/days/0.txt"},
 		{method: "GET", path: "/v1/days/1.pdf"},
+		{method: "GET", path: "/v1/days?limit=0"},
+		{method: "GET", path: "/v1/days?limit=many"},
+		{method: "GET", path: "/v1/days?after=1"},
+		{method: "GET", path: "/v1/day/x.txt?lang=fr"},
 	} {
 		res, body := send(t, s.url, q)
 		var p api.Problem
