@@ -35,7 +35,9 @@ func (o *ownShop) exposure() api.Exposure {
 	o.shop.mu.Lock()
 	defer o.shop.mu.Unlock()
 	e := api.Exposure{Link: link, Offered: link.State != "online", At: time.Now(), Schemes: []api.Scheme{
-		{Scheme: "static", Label: "Corner Bank", Currency: "CNY"}, {Scheme: "pix", Label: "Banco do Sul", Currency: "BRL", Carries: true},
+		{Scheme: "static", Label: "Corner Bank", Currency: "CNY"},
+		{Scheme: "pix", Label: "Banco do Sul", Currency: "BRL", Carries: true},
+		{Scheme: "paynow", Label: "A bank without decimals", Currency: "JPY"},
 	}, Sums: []api.Amount{}, Worst: []api.Amount{}}
 	sum := money.Money{Currency: "BRL"}
 	for _, s := range o.sales {
@@ -149,7 +151,10 @@ func TestOfflineAtTheCounter(t *testing.T) {
 	b.do(chromedp.KeyEvent("1280"))
 	b.see(`#own-schemes [data-scheme="static"]`, "CNY 12.80")
 	b.see(`#own-schemes [data-scheme="pix"]`, "BRL 12.80")
+	b.see(`#own-schemes [data-scheme="paynow"]`, "JPY 1280")
+	b.do(chromedp.EmulateViewport(800, 600)) // on a lower screen a third account is scrolled to
 	b.fits()
+	b.do(chromedp.EmulateViewport(800, 480))
 	b.shot("entry")
 	b.press(`[data-key="Escape"]`)
 	b.until(`[...document.querySelectorAll('#own-schemes button')].every((e) => e.disabled)`)

@@ -4,7 +4,7 @@ import { look as lookCases } from './cases.js';
 import { look as lookQueue } from './queue.js';
 import * as offline from './offline.js';
 import { listen } from './keys.js';
-import { Sales, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
+import { Sales, code, leavable, money, places, range, rate, rests, showCode, sign } from './states.js';
 
 const $ = (id) => document.getElementById(id);
 const look = () => { lookCases(); lookQueue(); };
@@ -17,8 +17,8 @@ let reachable = true, busy = false, click = null, spoken = '';
 
 // decimal writes the typed digits as the API reads them. No arithmetic: an
 // amount is a string here from end to end.
-function decimal() {
-  const n = status.decimals, all = digits.padStart(n + 1, '0');
+function decimal(n = status.decimals) {
+  const all = digits.padStart(n + 1, '0');
   return n ? `${all.slice(0, -n)}.${all.slice(-n)}` : all;
 }
 
@@ -73,7 +73,7 @@ function open(flow, code) {
 
 // ownCode begins a sale without the provider, in the currency of the scheme's account.
 function ownCode(scheme) {
-  const body = { flow: 'offline', scheme: scheme.scheme, amount: decimal(), currency: scheme.currency };
+  const body = { flow: 'offline', scheme: scheme.scheme, amount: decimal(places(scheme.currency)), currency: scheme.currency };
   act(`open ${JSON.stringify(body)}`, (key) => insist('POST', '/v1/sales', body, key));
 }
 
@@ -131,7 +131,7 @@ function render() {
   $('currency').textContent = status.currency;
   $('typed').textContent = decimal();
   $('qr').disabled = $('scan').disabled = busy || !reachable || !digits || !status.currency;
-  offline.choices(decimal(), busy || !reachable || !digits, ownCode);
+  offline.choices((scheme) => decimal(places(scheme.currency)), busy || !reachable || !digits, ownCode);
   // Which kind of offline it is says more than that calls fail, and a low screen has no room for both.
   const told = status.notices.some((n) => n.code.startsWith('link_')) ? status.notices.filter((n) => !/^(network|gateway)_/.test(n.code)) : status.notices;
   const banners = told.map((n) => banner(n.code, say(n.text)));

@@ -105,13 +105,13 @@ export function tick() {
 export function choices(typed, dead, open) {
   const offered = schemes();
   $('own').hidden = !offered.length;
-  const key = JSON.stringify([offered, typed, dead]);
+  const key = JSON.stringify([offered, offered.map(typed), dead]);
   if ($('own-schemes').dataset.key === key) return;
   const at = [...$('own-schemes').children].indexOf(document.activeElement);
   $('own-schemes').dataset.key = key;
   $('own-schemes').replaceChildren(...offered.map((s) => {
     const b = button('', () => open(s));
-    b.append(element('span', s.label), element('b', `${s.currency} ${typed}`));
+    b.append(element('span', s.label), element('b', `${s.currency} ${typed(s)}`));
     b.dataset.scheme = s.scheme;
     b.disabled = dead;
     return b;

@@ -17,6 +17,9 @@ export const leavable = (s) => alone.includes(s.state) || Boolean(s.taken_over);
 
 export const money = (a) => `${a.currency} ${a.decimal}`;
 
+// places are the decimals of a currency that is not the till's own.
+export const places = (currency) => new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits;
+
 // Sales are the sales that a screen has heard of, oldest first, with the moment of
 // the page's own clock at which what is shown of each runs out.
 export class Sales {
