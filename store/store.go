@@ -92,8 +92,7 @@ type DB struct {
 	budget  budget
 	ballast ballast
 
-	restores restores // of this file; never written to while it is open
-	second   second   // record of the journal; the writer's alone
+	second second // record of the journal; the writer's alone
 
 	requests chan *request
 	closing  chan struct{}
@@ -107,6 +106,8 @@ type DB struct {
 
 // past is what has left the file, and what is leaving.
 type past struct {
+	restores restores // of this file; never written to while it is open
+
 	old    archives
 	moving sync.Mutex  // guards rest; one at a time moves
 	rest   *forgetting // of the latest archive

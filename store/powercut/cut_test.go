@@ -32,6 +32,7 @@ type found struct {
 	sent     map[string]bool    // orders whose charge left
 	refunded map[string]bool    // refunds that left
 	resume   bool               // go on from here to the end
+	t        *testing.T
 }
 
 // apply does part of an op to an image: all of it where part is negative.
@@ -276,7 +277,7 @@ func judge(t *testing.T, log []op, each, lag int, look func(*found, string) erro
 			}
 		})
 	}
-	cuts(log, each, lag, rand.New(rand.NewPCG(seed, 1)), func(f found) { work <- f })
+	cuts(log, each, lag, rand.New(rand.NewPCG(seed, 1)), func(f found) { f.t = t; work <- f })
 	close(work)
 	wait.Wait()
 	return int(looked.Load()), int(wrong.Load()), first

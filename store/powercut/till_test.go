@@ -20,6 +20,7 @@ import (
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
 	"qrposd/store"
+	"qrposd/store/salvage"
 )
 
 const (
@@ -27,6 +28,8 @@ const (
 	sales     = 10 // a till sells, and then the next one does: a check costs what there is to check
 	asTill    = "QRPOSD_POWERCUT_DIR"
 	fault     = "QRPOSD_POWERCUT_FAULT"
+	withRing  = "QRPOSD_POWERCUT_RING"
+	ringName  = "till.db.salvage"
 )
 
 // The bugs that are planted to see whether anybody notices.
@@ -141,9 +144,11 @@ func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done f
 	return s, fmt.Errorf("%s does not end: %s", s.ID, s.State)
 }
 
-func open(path string) (*store.DB, error) {
-	return store.Open(path, store.Options{Till: "T1", Secret: []byte("merchant secret of a test"), Plan: quick()})
+func options() store.Options {
+	return store.Options{Till: "T1", Secret: []byte("merchant secret of a test"), Plan: quick()}
 }
+
+func open(path string) (*store.DB, error) { return store.Open(path, options()) }
 
 // sell is the life of the till whose plug is pulled: it tells every word that it
 // was given, and waits until the word is in the log.
@@ -155,7 +160,11 @@ func sell(dir, bug string) error {
 			os.Exit(0) // nobody listens any more
 		}
 	}
-	db, err := open(filepath.Join(dir, storeName))
+	o := options()
+	if os.Getenv(withRing) != "" {
+		o.Salvage, o.SalvageSize = filepath.Join(dir, ringName), salvage.MinSize
+	}
+	db, err := store.Open(filepath.Join(dir, storeName), o)
 	if err != nil {
 		return err
 	}
