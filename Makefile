@@ -72,6 +72,7 @@ cross: ## Stripped static binaries for the boxes tills are made of, without the 
 
 crash-long: ## Pulls the plug at 200,000 moments of the file and 5,000 of an ext4 under it
 	QRPOSD_POWERCUT=200000 go test -count=1 -timeout 60m -v ./store/powercut
+	QRPOSD_FLIP_STEP=1 go test -count=1 -timeout 60m -v -run '^TestEveryByteOfAStoreFlips$$' ./store
 
 sim: ## Two tills in simulated time: all that happens follows from SEED (SALES=200 of them)
 	QRPOSD_SIM_SEED=$(or $(SEED),1) GOGC=1600 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 10m -v -run '^TestWorld$$' ./daemon/world

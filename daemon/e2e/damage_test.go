@@ -114,6 +114,9 @@ func TestDamagedStore(t *testing.T) {
 			}
 			d.stop()
 			d.check()
+			if out, err := exec.Command(d.exe, "check", d.store+".salvage").CombinedOutput(); err != nil || !strings.Contains(string(out), "is a second record in order") {
+				t.Errorf("qrposd check: %v\n%s", err, out)
+			}
 			if !d.start() {
 				t.Fatalf("the till does not open again:\n%s", d.log)
 			}

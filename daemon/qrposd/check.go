@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -36,6 +37,11 @@ func check(_ context.Context, c *call) error {
 		look = store.CheckAlone
 	}
 	report, err := look(c.args[0])
+	if errors.Is(err, store.ErrForeign) {
+		if ring, bad := store.CheckRing(c.args[0]); bad == nil {
+			return checkRing(c, ring, *quiet)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -66,4 +72,19 @@ func check(_ context.Context, c *call) error {
 		}
 	}
 	return nil
+}
+
+// checkRing says what a second record of the journal holds.
+func checkRing(c *call, r store.RingReport, quiet bool) error {
+	for _, v := range r.Violations {
+		fmt.Fprintln(c.errOut, v)
+	}
+	if n := len(r.Violations); n > 0 {
+		return fmt.Errorf("the second record has lines %d to %d with %d faults; the next start of the till writes on behind them", r.First, r.Last, n)
+	}
+	if quiet {
+		return nil
+	}
+	_, err := fmt.Fprintf(c.out, "%s is a second record in order: %d lines, %d to %d, up to %.16s\n", c.args[0], r.Lines, r.First, r.Last, r.Head)
+	return err
 }

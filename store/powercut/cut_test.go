@@ -32,6 +32,7 @@ type found struct {
 	sent     map[string]bool    // orders whose charge left
 	refunded map[string]bool    // refunds that left
 	resume   bool               // go on from here to the end
+	at       int                // line of the log
 	t        *testing.T
 }
 
@@ -80,7 +81,8 @@ func cuts(log []op, each, lag int, r *rand.Rand, give func(found)) {
 		}
 		return all
 	}
-	for _, o := range log {
+	for at, o := range log {
+		f.at = at
 		switch o.kind {
 		case word:
 			f.hear(o.text)

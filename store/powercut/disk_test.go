@@ -37,6 +37,9 @@ type disk struct {
 	mu   sync.Mutex
 	file *file // that has the name
 	log  []op
+
+	flushes int
+	fails   func(n int) bool // whether the n-th flush does; nil is none
 }
 
 func (d *disk) add(f *file, o op) {
@@ -120,8 +123,23 @@ func (f *file) Setattr(ctx context.Context, h fs.FileHandle, in *fuse.SetAttrIn,
 
 // Fsync is the flush that the store waits for.
 func (f *file) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
+	if f.disk.refuses(f) {
+		return syscall.EIO
+	}
 	f.disk.add(f, op{kind: flush})
 	return 0
+}
+
+// refuses says whether a flush fails. What was to be flushed is on the disk, or in part,
+// or not: as after a flush that nobody asked for.
+func (d *disk) refuses(f *file) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file != f || d.fails == nil {
+		return false
+	}
+	d.flushes++
+	return d.fails(d.flushes)
 }
 
 // mount puts a disk under a directory of the test's own.
