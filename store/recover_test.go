@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -363,57 +362,4 @@ func TestCheckRing(t *testing.T) {
 	if _, err := store.CheckRing(w.path); err == nil {
 		t.Error("a store is taken for a ring")
 	}
-}
-
-// A bit of any byte of the file flips, also of those that nobody is told about: the till
-// opens a file that says what was written, or one that was put together and does.
-func TestEveryByteOfAStoreFlips(t *testing.T) {
-	w := sold(t)
-	whole, good := read(t, w.path), dump(t, w.path)
-	step := 1499
-	if n, err := strconv.Atoi(os.Getenv("QRPOSD_FLIP_STEP")); err == nil && n > 0 {
-		step = n
-	}
-	end := head(t, w.path)
-	healed, unread := 0, 0
-	for at := 0; at < len(whole); at += step {
-		b := bytes.Clone(whole)
-		b[at] ^= 1 << (at / step % 8)
-		write(t, w.path, b)
-		report, err := store.CheckFile(w.path)
-		if err = errors.Join(err, report.Err()); err == nil {
-			if unread++; !bytes.Equal(dump(t, w.path), good) && at >= 2*4096 {
-				t.Fatalf("byte %d: the check passes and the file says something else", at)
-			}
-			continue
-		}
-		if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrForeign) {
-			t.Fatalf("byte %d: %v", at, err)
-		}
-		if healed++; healed%5 > 0 && step > 1 {
-			continue
-		}
-		r := w.heal(t)
-		if !r.Salvaged.Whole || r.Head != end.head {
-			t.Fatalf("byte %d: %+v", at, r.Salvaged)
-		}
-		for _, kept := range glob(t, w.path+".damaged-*") {
-			if err := os.Remove(kept); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if healed == 0 {
-		t.Fatal("no flip was noticed")
-	}
-	t.Logf("%d flips: %d were noticed, %d are of bits that nobody reads", healed+unread, healed, unread)
-}
-
-func glob(t testing.TB, pattern string) []string {
-	t.Helper()
-	list, err := filepath.Glob(pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return list
 }
