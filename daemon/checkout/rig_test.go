@@ -89,6 +89,9 @@ func (b *book) Unfinished() ([]sale.ID, error) {
 	}), nil
 }
 
+// heldRefund is how a script says that the provider holds a refund.
+const heldRefund sale.Kind = "held"
+
 // counter is a Gateway that answers by script and counts what it was asked.
 type counter struct {
 	mu     sync.Mutex
@@ -133,8 +136,12 @@ func (c *counter) Do(ctx context.Context, step sale.Step, s sale.Sale, req sale.
 	c.mu.Lock()
 	c.live[s.ID]--
 	c.mu.Unlock()
+	held := kind == heldRefund
+	if held {
+		kind = sale.RefundFailed
+	}
 	return sale.Event{
-		Kind: kind, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Amount: s.Amount, CodeURL: "weixin://x", Lasts: 5 * time.Minute,
+		Kind: kind, Held: held, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Amount: s.Amount, CodeURL: "weixin://x", Lasts: 5 * time.Minute,
 		TransactionID: "tx", Why: &sale.Reason{Code: string(kind), Message: "as scripted"},
 	}
 }
