@@ -24,7 +24,7 @@ E2E     = $(wildcard daemon/e2e)
 RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
-.PHONY: demo test test-gateways check sim soak bench seeds build cross test-arm crash-long fuzz help
+.PHONY: demo test test-gateways check sim soak endure bench seeds build cross test-arm crash-long fuzz help
 
 demo: build ## The whole till on this machine: simulated payments, models, scanner and customer
 	build/qrposd demo
@@ -73,6 +73,9 @@ cross: ## Stripped static binaries for the boxes tills are made of, without the 
 crash-long: ## Pulls the plug at 200,000 moments of the file and 5,000 of an ext4 under it
 	QRPOSD_POWERCUT=200000 go test -count=1 -timeout 60m -v ./store/powercut
 	QRPOSD_FLIP_STEP=1 go test -count=1 -timeout 60m -v -run '^TestEveryByteOfAStoreFlips$$' ./store
+
+endure: ## A year of sales, a million of them (SALES=1000000): what a sale, a start and the files cost on the way
+	QRPOSD_ENDURE=$(or $(SALES),1000000) QRPOSD_ENDURE_CHECK=1 go test -count=1 -timeout 24h -v -run '^TestEndures$$' ./store
 
 sim: ## Two tills in simulated time: all that happens follows from SEED (SALES=200 of them)
 	QRPOSD_SIM_SEED=$(or $(SEED),1) GOGC=1600 QRPOSD_SIM_SALES=$(or $(SALES),200) go test -count=1 -timeout 10m -v -run '^TestWorld$$' ./daemon/world

@@ -27,8 +27,8 @@
 //
 // The free list is written with each commit. Not doing so would save one page of
 // the five to twelve that a commit writes (16.7 KB instead of 20.8 where least is
-// written), and cost a scan of the whole file at each start; since next to nothing
-// is ever deleted here, the list stays within that one page. Rejected too: bbolt's NoSync and NoGrowSync (half of all
+// written), and cost a scan of the whole file at each start; sales that leave for an
+// archive are deleted as slowly as others are made, so the list stays within that page. Rejected too: bbolt's NoSync and NoGrowSync (half of all
 // power cuts lost acknowledged sales), and page sizes other than 4 KiB (the
 // machine's own, up to 64 KiB, is what each of a commit's pages would cost).
 package store

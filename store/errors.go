@@ -35,14 +35,14 @@ func (e *Error) Is(target error) bool {
 
 // The refusals.
 var (
-	ErrNotFound     = &Error{Code: "sale_not_found", Message: "there is no such sale", Hint: "check the number; sales of an earlier file are in that file"}
+	ErrNotFound     = &Error{Code: "sale_not_found", Message: "there is no such sale", Hint: "check the number"}
 	ErrCaseNotFound = &Error{Code: "case_not_found", Message: "there is no such case", Hint: "list the cases"}
 	ErrCaseClosed   = &Error{Code: "case_closed", Message: "the case is closed already", Hint: "look at it: it says who closed it and why"}
 	ErrDayNotFound  = &Error{Code: "day_not_found", Message: "there is no such day", Hint: "list the days that were closed"}
 	ErrDayBusy      = &Error{Code: "day_busy", Message: "somebody else counts a drawer or closes the day", Hint: "ask again under the same key"}
 	ErrDrawer       = &Error{Code: "drawer_invalid", Message: "this cannot be entered for a drawer", Hint: "name who enters it and whose drawer it is; float, paid_in, paid_out or counted, without a sign"}
 	ErrOnceMismatch = &Error{Code: "once_mismatch", Message: "this key was used for another request", Hint: "use a new Idempotency-Key for a new request"}
-	ErrFull         = &Error{Code: "disk_full", Message: "there is no room for new sales", Hint: "free disk space or start a new store file; refunds and sales under way go on"}
+	ErrFull         = &Error{Code: "disk_full", Message: "there is no room for new sales", Hint: "free disk space; refunds and sales under way go on"}
 	ErrInDoubt      = &Error{Code: "store_in_doubt", Message: "it is not known whether this was recorded", Hint: "the till restarts and finds out; ask again with the same key"}
 	ErrClosed       = &Error{Code: "store_closed", Message: "the store is closed", Hint: "the till is stopping; ask again when it is back"}
 	ErrLocked       = &Error{Code: "store_locked", Message: "the file is in use", Hint: "a qrposd daemon is running; ask it, or stop it first"}

@@ -86,8 +86,8 @@ func (db *DB) Rotate(ctx context.Context) (did bool, err error) {
 // forget takes a few of an archive's records out of the file, each only if it is
 // what the archive has: a sale that something has happened to since stays.
 func (db *DB) forget(ctx context.Context, a archived) (did bool, err error) {
-	if st := db.bolt.Stats(); st.FreePageN+st.PendingPageN > maxFree {
-		return false, nil // the sales of the day take them first
+	if !db.mayFree() {
+		return false, nil // the sales of the day take what is free first
 	}
 	if db.rest == nil {
 		if db.rest, err = db.beginForgetting(a); err != nil {
@@ -133,6 +133,16 @@ func (db *DB) forget(ctx context.Context, a archived) (did bool, err error) {
 		db.old.set(all)
 	}
 	return true, nil
+}
+
+// mayFree says whether more pages may be freed. In a file that is half full a list of
+// several pages is better than sales that are refused.
+func (db *DB) mayFree() bool {
+	st := db.bolt.Stats()
+	free := st.FreePageN + st.PendingPageN
+	size := int64(0)
+	_ = db.view(func(tx *bbolt.Tx) error { size = tx.Size() - int64(free)*pageSize; return nil }) // closed: the next step says so
+	return free <= maxFree || size > db.budget.max/2 && free <= 8*maxFree
 }
 
 // forgettable is a record of an archive and the section that it is of.

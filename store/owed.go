@@ -49,7 +49,7 @@ func owing(tx *bbolt.Tx, want func(*sale.Sale) bool) (list []Owed, err error) {
 // Owed is one sale with its job. A sale that owes nothing has an empty one.
 func (db *DB) Owed(id sale.ID) (o Owed, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		if o.Sale, err = load(tx, id); err != nil {
+		if o.Sale, err = db.load(tx, id); err != nil {
 			return err
 		}
 		o.Job, err = queue.Get(tx, drive, string(id))

@@ -223,8 +223,7 @@ func install(temp, path string, there *Replaced) error {
 		}
 		return syncDir(dir)
 	}
-	aside := filepath.Join(dir, there.Aside)
-	if err := os.Link(path, aside); err != nil && !sameFile(path, aside) { // a call that was cut short has linked it
+	if err := os.Link(path, filepath.Join(dir, there.Aside)); err != nil {
 		return ErrAccess.because(err)
 	}
 	if err := syncDir(dir); err != nil {
@@ -234,10 +233,4 @@ func install(temp, path string, there *Replaced) error {
 		return ErrAccess.because(err)
 	}
 	return syncDir(dir)
-}
-
-func sameFile(a, b string) bool {
-	x, lost := os.Stat(a)
-	y, err := os.Stat(b)
-	return lost == nil && err == nil && os.SameFile(x, y)
 }

@@ -39,18 +39,23 @@ import (
 // the sales of the day take, so that the list of free ones stays within a page of its
 // own: forgetting all at once made each commit ten times as large.
 type Rotation struct {
-	Keep  int           // sales that stay at least; 0 is 8192
-	Batch int           // sales of an archive; 0 is 4096
+	Keep  int           // sales that stay at least; 0 is 8192, fewer where the file may not be large
+	Batch int           // sales of an archive; 0 is half of that
 	After time.Duration // since their last fact; 0 is three days: past every watch, and the next day's bill
 	Never bool          // nothing leaves
 }
 
-func (r *Rotation) complete() {
+// saleSize is more than a sale takes in the file.
+const saleSize = 8 << 10
+
+// complete leaves room for three times what stays: for sales that are too young to
+// leave, and for those that are here and in an archive.
+func (r *Rotation) complete(maxSize int64) {
 	if r.Keep == 0 {
-		r.Keep = 8192
+		r.Keep = int(min(8192, maxSize/(3*saleSize)))
 	}
 	if r.Batch == 0 {
-		r.Batch = 4096
+		r.Batch = max(1, r.Keep/2)
 	}
 	if r.After == 0 {
 		r.After = 72 * time.Hour

@@ -54,6 +54,7 @@ func (o *Options) complete() error {
 	if o.MaxSize == 0 {
 		o.MaxSize = 256 << 20
 	}
+	o.Rotation.complete(o.MaxSize)
 	if o.Reserve == 0 {
 		o.Reserve = 2 << 20
 	}
@@ -63,7 +64,6 @@ func (o *Options) complete() error {
 	if o.MaxSize > math.MaxInt || o.MaxSize-o.Reserve < 2*allocSize {
 		return fmt.Errorf("store: a budget of %d bytes less a reserve of %d is none", o.MaxSize, o.Reserve)
 	}
-	o.Rotation.complete()
 	if o.Hook == nil {
 		o.Hook = func(string) error { return nil }
 	}
@@ -104,7 +104,7 @@ type DB struct {
 	past
 }
 
-// past is what has left the file, and what is leaving.
+// past is what has left the file, what is leaving, and what the file was before.
 type past struct {
 	restores restores // of this file; never written to while it is open
 
