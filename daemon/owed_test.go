@@ -51,7 +51,7 @@ func TestQueueAlarm(t *testing.T) {
 	}
 	is := func(level api.Level, what string) {
 		t.Helper()
-		clock.up += time.Second // facts of one moment are nanoseconds apart
+		clock.up += time.Second              // facts of one moment are nanoseconds apart
 		if _, err := o.Queue(); err != nil { // looks anew
 			t.Fatal(err)
 		}
