@@ -293,6 +293,13 @@ func TestBillsWaitForTheClock(t *testing.T) {
 	if v, err := r.Bills(); err != nil || !v.Blind || len(v.Bills) > 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
+	r.sell(1251, true)
+	r.wx.SetBills(sim.Bills{Missing: 9})
+	r.tomorrow(1) // by an answer that nobody signed
+	r.pass(t.Context())
+	if list, err := r.db.Bills(""); err != nil || len(list) > 0 {
+		t.Errorf("a bill was looked for by a clock that nobody has confirmed: %+v, %v", list, err)
+	}
 	if _, err := r.FetchBill(t.Context(), "2026-03-04"); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("%v", err)
 	}
