@@ -148,3 +148,27 @@ func written(b *testing.B) int64 {
 	b.Fatal("no wchar in /proc/self/io")
 	return 0
 }
+
+// BenchmarkSecondRecord is a sale of three facts with and without the second record of
+// the journal: its price is one more flush of the disk for each commit.
+func BenchmarkSecondRecord(b *testing.B) {
+	for _, ring := range []bool{false, true} {
+		b.Run(map[bool]string{true: "twice", false: "once"}[ring], func(b *testing.B) {
+			dir := b.TempDir()
+			o := options()
+			if ring {
+				o.Salvage = filepath.Join(dir, "ring")
+			}
+			db, err := store.Open(filepath.Join(dir, "till.db"), o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				paid(b, db)
+			}
+			if err := db.Close(); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
