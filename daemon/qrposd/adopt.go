@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"qrposd/daemon"
+	"qrposd/daemon/api"
 	"qrposd/systemd"
 )
 
@@ -23,6 +24,11 @@ func adopt(ctx context.Context, c *call) error {
 	if err := daemon.Adopt(ctx, cfg, daemon.Options{Version: version, Log: logger(c, cfg.Log.Level), Check: checkInChild}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%s belongs to this machine now; the other one must not sell again\n", cfg.Store.Path)
+	fmt.Fprintf(c.out, "%s belongs to this machine now; the other one must not sell again\n", cfg.Store.Path)
+	// What the other machine owed goes on here: whoever adopts it reads what that is.
+	l, err := daemon.LeaveFile(ctx, cfg, api.Leaving{For: "removal"}, logger(c, cfg.Log.Level))
+	for _, j := range l.Jobs {
+		printJob(c, j, false)
+	}
 	return err
 }
