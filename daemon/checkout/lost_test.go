@@ -62,6 +62,7 @@ func TestAFactThatIsRefusedForEverRests(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait() // the try of this very moment ends
 		if owing, driven := d.Load(); owing != 1 || driven != 0 || b.seq < 2 || b.seq > 13*(maxLost+2) {
 			t.Errorf("in a minute it was priced %d times; %d sales owe, %d are on the wire", b.seq, owing, driven)
 		}

@@ -3,6 +3,8 @@ package checkout
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,11 +39,19 @@ func TestEveryAnswerToARefund(t *testing.T) {
 		{"lost, and found by a query", kinds{sale.Unclear}, kinds{sale.Missing, sale.RefundDone}, false, "[R1]", sale.Refunded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			var mu sync.Mutex
 			var sent []string
 			var asked int
+			count := func() (int, int) {
+				mu.Lock()
+				defer mu.Unlock()
+				return len(sent), asked
+			}
 			first := sale.ID("")
 			script := each(map[sale.Action][]sale.Kind{sale.Charge: {sale.Received}, sale.SendRefund: c.send, sale.QueryRefund: c.query})
 			shop(t, func(step sale.Step, nth int) (sale.Kind, time.Duration) {
+				mu.Lock()
+				defer mu.Unlock()
 				if step.Do == sale.SendRefund {
 					sent = append(sent, step.RefundNo[len(step.OrderNo):])
 				} else if step.Do == sale.QueryRefund {
@@ -56,19 +66,22 @@ func TestEveryAnswerToARefund(t *testing.T) {
 				}
 				time.Sleep(2 * time.Hour)
 				synctest.Wait()
-				before, was := len(sent), asked
+				before, was := count()
 				if c.retry {
 					if _, err := d.Say(context.Background(), first, sale.Resumed, "Li", looked("")); err != nil {
 						t.Fatal(err)
 					}
 					synctest.Wait()
-					if s, _ := b.Sale(first); len(s.Refunds) == 1 && (len(sent) != before && asked == was) {
+					after, now := count()
+					if s, _ := b.Sale(first); len(s.Refunds) == 1 && (after != before && now == was) {
 						t.Error("a retry sent before it asked")
 					}
 				}
 				time.Sleep(70 * time.Minute)
 				synctest.Wait()
 				s, _ := b.Sale(first)
+				mu.Lock()
+				defer mu.Unlock()
 				if got := fmt.Sprint(sent); got != c.sent || s.State != c.end {
 					t.Errorf("sent %s, ended as %s; want %s, %s", got, s.State, c.sent, c.end)
 				}
@@ -96,12 +109,12 @@ func TestTakenOver(t *testing.T) {
 		{"seen not paid, and it was not", sale.SeenUnpaid, sale.Waiting, sale.Cancelled, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			back := false
+			var back atomic.Bool
 			shop(t, func(step sale.Step, _ int) (sale.Kind, time.Duration) {
 				switch {
-				case step.Do == sale.Query && back:
+				case step.Do == sale.Query && back.Load():
 					return c.after, 0
-				case step.Do == sale.Reverse && back:
+				case step.Do == sale.Reverse && back.Load():
 					return sale.TakenBack, 0
 				}
 				return sale.Unclear, 0
@@ -119,7 +132,7 @@ func TestTakenOver(t *testing.T) {
 				if got := g.at(sale.Reverse); (got == "[]") != (c.saw == sale.SeenPaid) {
 					t.Errorf("in silence it was taken back at %.60s", got)
 				}
-				back = true
+				back.Store(true)
 				time.Sleep(8 * time.Hour)
 				synctest.Wait()
 				s, _ := b.Sale(id)
