@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == "check" && os.Args[2] == "-q" {
 		os.Exit(check(os.Args[4]))
 	}
+	if len(os.Args) == 4 && os.Args[1] == "put-back" {
+		os.Exit(putBack(os.Args[2], os.Args[3]))
+	}
 	os.Exit(m.Run())
 }
 

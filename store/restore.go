@@ -223,7 +223,8 @@ func install(temp, path string, there *Replaced) error {
 		}
 		return syncDir(dir)
 	}
-	if err := os.Link(path, filepath.Join(dir, there.Aside)); err != nil {
+	aside := filepath.Join(dir, there.Aside)
+	if err := os.Link(path, aside); err != nil && !sameFile(path, aside) { // a call that was cut short has linked it
 		return ErrAccess.because(err)
 	}
 	if err := syncDir(dir); err != nil {
@@ -233,4 +234,10 @@ func install(temp, path string, there *Replaced) error {
 		return ErrAccess.because(err)
 	}
 	return syncDir(dir)
+}
+
+func sameFile(a, b string) bool {
+	x, lost := os.Stat(a)
+	y, err := os.Stat(b)
+	return lost == nil && err == nil && os.SameFile(x, y)
 }

@@ -98,7 +98,7 @@ func tell(ctx context.Context, temp, path string, o Options, q Restoring, there 
 		if q.salvaged != nil {
 			how = ".damaged-"
 		}
-		there.Aside = filepath.Base(path) + how + r.Wall.Format("20060102-150405")
+		there.Aside = filepath.Base(path) + how + r.Wall.Format("20060102-150405.000")
 	}
 	r.Asked = len(ids)
 	if err := bolt.Update(func(tx *bbolt.Tx) error { return db.sign(tx, &r, q.floor) }); err != nil {
