@@ -64,7 +64,7 @@ func TestCashier(t *testing.T) {
 	b.shot("refund")
 	eval[string](b, `document.getElementById('giving-amount').value = '2.80'`)
 	b.press("#giving-go")
-	b.see("#headline", "Refund under way")
+	b.see("#headline", "Refund promised, not yet sent")
 	r := shop.get(t, id).Refunds[0]
 	req := sale.NewRequest("POST", "/v3/refund", []byte(`{}`), sale.PayerCode{})
 	shop.apply(t, id, sale.Event{Kind: sale.RefundIntended, RefundNo: r.No, Request: &req}, sale.Event{Kind: sale.RefundDone, RefundNo: r.No})
