@@ -228,7 +228,7 @@ func TestReasons(t *testing.T) {
 	if _, ok := s.Rule("nobody"); ok {
 		t.Error("a rule that is not there")
 	}
-	if s.Denied("0123456789abcdef") || len(s.Limits().PerSale) != 7 || s.Limits().Count != Known(40) {
+	if s.Denied("0123456789abcdef") || len(s.Limits().PerSale) != 8 || s.Limits().Count != Known(40) {
 		t.Errorf("%+v", s.Limits())
 	}
 }
