@@ -33,7 +33,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 	@.ci/need chromium:chromium zbarimg:zbar-tools ZXingReader:zxing-cpp-tools systemd-analyze:systemd \
 		$(if $(RACE),gcc:gcc /usr/include/stdlib.h:libc6-dev)
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 5m $(UNITS)
-	$(if $(E2E),go test -count=1 -timeout 10m ./daemon/e2e)
+	$(if $(E2E),go test -count=1 -timeout 20m ./daemon/e2e)
 	go test -count=1 -timeout 5m -v ./store/powercut
 	GOGC=1600 go test -count=1 -timeout 20m -v ./daemon/world | grep -v -e '^=== ' -e '^  *---'
 
