@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,14 @@ func TestCodeNeverLeaks(t *testing.T) {
 	type shown struct{ C Code }
 	c := Classify(payer, "]Q1", DefaultWallets()).Code
 	scan := Scan{Class: Classify(payer, "", DefaultWallets())}
+	// Nanoseconds and addresses have any five digits, once in a while the code's.
+	address := regexp.MustCompile(`0xc[0-9a-f]{9}\b`)
+	timeless := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
 	var out []string
 	for _, v := range []any{
 		c, &c, scan, &scan, scan.Class,
@@ -41,8 +50,8 @@ func TestCodeNeverLeaks(t *testing.T) {
 		}
 		out = append(out, string(b))
 		var text, js bytes.Buffer
-		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "v", v)
-		slog.New(slog.NewJSONHandler(&js, nil)).Info("x", "v", v, slog.Group("g", "v", v))
+		slog.New(slog.NewTextHandler(&text, timeless)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&js, timeless)).Info("x", "v", v, slog.Group("g", "v", v))
 		out = append(out, text.String(), js.String())
 	}
 	var g bytes.Buffer
@@ -50,6 +59,7 @@ func TestCodeNeverLeaks(t *testing.T) {
 		out = append(out, g.String())
 	}
 	for _, s := range out {
+		s = address.ReplaceAllString(s, "")
 		for i := 0; i+5 <= len(payer); i++ {
 			if strings.Contains(s, payer[i:i+5]) || strings.Contains(s, fmt.Sprintf("%x", payer[i:i+5])) {
 				t.Fatalf("leak of %q in %s", payer[i:i+5], s)
