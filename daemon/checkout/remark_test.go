@@ -14,6 +14,30 @@ import (
 
 func looked(code string) sale.Reason { return sale.Reason{Code: code, Message: "looked"} }
 
+// asked is what the provider was asked about refunds.
+type asked struct {
+	mu      sync.Mutex
+	sent    []string // the ends of their numbers
+	queries int
+}
+
+func (a *asked) note(step sale.Step) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch step.Do {
+	case sale.SendRefund:
+		a.sent = append(a.sent, step.RefundNo[len(step.OrderNo):])
+	case sale.QueryRefund:
+		a.queries++
+	}
+}
+
+func (a *asked) count() (sent, queries int, numbers string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.sent), a.queries, fmt.Sprint(a.sent)
+}
+
 // Every answer that a refund can get: what is sent after it, under which number, and
 // where it ends. While a number may live no other is sent; a person's retry of what is
 // not closed asks and sends the same.
@@ -39,24 +63,11 @@ func TestEveryAnswerToARefund(t *testing.T) {
 		{"lost, and found by a query", kinds{sale.Unclear}, kinds{sale.Missing, sale.RefundDone}, false, "[R1]", sale.Refunded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var mu sync.Mutex
-			var sent []string
-			var asked int
-			count := func() (int, int) {
-				mu.Lock()
-				defer mu.Unlock()
-				return len(sent), asked
-			}
+			var heard asked
 			first := sale.ID("")
 			script := each(map[sale.Action][]sale.Kind{sale.Charge: {sale.Received}, sale.SendRefund: c.send, sale.QueryRefund: c.query})
 			shop(t, func(step sale.Step, nth int) (sale.Kind, time.Duration) {
-				mu.Lock()
-				defer mu.Unlock()
-				if step.Do == sale.SendRefund {
-					sent = append(sent, step.RefundNo[len(step.OrderNo):])
-				} else if step.Do == sale.QueryRefund {
-					asked++
-				}
+				heard.note(step)
 				return script(step, nth)
 			}, func(d *Desk, b *book, _ *counter) {
 				first = begin(t, d, sale.Payer)
@@ -66,13 +77,13 @@ func TestEveryAnswerToARefund(t *testing.T) {
 				}
 				time.Sleep(2 * time.Hour)
 				synctest.Wait()
-				before, was := count()
+				before, was, _ := heard.count()
 				if c.retry {
 					if _, err := d.Say(context.Background(), first, sale.Resumed, "Li", looked("")); err != nil {
 						t.Fatal(err)
 					}
 					synctest.Wait()
-					after, now := count()
+					after, now, _ := heard.count()
 					if s, _ := b.Sale(first); len(s.Refunds) == 1 && (after != before && now == was) {
 						t.Error("a retry sent before it asked")
 					}
@@ -80,9 +91,7 @@ func TestEveryAnswerToARefund(t *testing.T) {
 				time.Sleep(70 * time.Minute)
 				synctest.Wait()
 				s, _ := b.Sale(first)
-				mu.Lock()
-				defer mu.Unlock()
-				if got := fmt.Sprint(sent); got != c.sent || s.State != c.end {
+				if _, _, got := heard.count(); got != c.sent || s.State != c.end {
 					t.Errorf("sent %s, ended as %s; want %s, %s", got, s.State, c.sent, c.end)
 				}
 				if rest := s.State == sale.Refunded; rest == (len(s.Debts()) > 0) {
