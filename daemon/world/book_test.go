@@ -56,7 +56,7 @@ func (b book) Commit(ctx context.Context, id sale.ID, ev sale.Event, once sale.O
 	}
 	w.locked(func() {
 		if w.told(s, name); s.Own != nil {
-			w.toldOwn(b.t, s)
+			w.toldOwn(b.t, s, b.db.Sale)
 		}
 		if ev.Kind == sale.OfflineShown {
 			w.payOwn(b.t, s)

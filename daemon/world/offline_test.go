@@ -16,7 +16,7 @@ import (
 // it before somebody hands in a statement.
 type bank struct {
 	lines []bankLine
-	shown map[string]map[int64]string // till and scheme: what each amount asks for, of codes that are open and carry no reference
+	shown map[string]map[int64]sale.ID // till and scheme: what each amount asks for, of codes that are open and carry no reference
 }
 
 // bankLine is a payment, and whose it was.
@@ -133,7 +133,7 @@ func (t *till) handIn(line bankLine) bool {
 				if err == nil && got.Match.Sale != "" {
 					var s sale.Sale
 					s, err = l.db.Sale(got.Match.Sale)
-					t.w.locked(func() { t.w.toldOwn(t, s) })
+					t.w.locked(func() { t.w.toldOwn(t, s, l.db.Sale) })
 				}
 				return err
 			}, "receipt", line.ID)
@@ -154,8 +154,9 @@ func (t *till) handIn(line bankLine) bool {
 }
 
 // toldOwn holds a sale without the provider, as it is on record, against the bank.
-// w.mu is held.
-func (w *world) toldOwn(t *till, s sale.Sale) {
+// w.mu is held. Of a sale whose last commit was followed by a power cut nobody was
+// told, so the record has the last word on what is open.
+func (w *world) toldOwn(t *till, s sale.Sale, look func(sale.ID) (sale.Sale, error)) {
 	o := s.Own
 	if s.State.Taken() && o.Receipt == nil {
 		w.violate("%s is told to be the shop's money on nobody's word but the cashier's", s.Description)
@@ -165,19 +166,27 @@ func (w *world) toldOwn(t *till, s sale.Sale) {
 	}
 	at := t.name + " " + o.Scheme
 	if w.bank.shown[at] == nil {
-		w.bank.shown[at] = map[int64]string{}
+		w.bank.shown[at] = map[int64]sale.ID{}
 	}
 	open := w.bank.shown[at]
 	switch by := open[s.Amount.Minor]; {
-	case s.State != sale.PresentedOffline && s.State != sale.Unconfirmed:
-		if by == s.Description {
+	case !askedFor(s):
+		if by == s.ID {
 			delete(open, s.Amount.Minor)
 		}
-	case by != "" && by != s.Description:
-		w.violate("%s asks for %s, as the open %s does: nobody can tell their payments apart", s.Description, s.Amount, by)
 	default:
-		open[s.Amount.Minor] = s.Description
+		if by != "" && by != s.ID {
+			if other, err := look(by); err == nil && askedFor(other) {
+				w.violate("%s asks for %s, as the open %s does: nobody can tell their payments apart", s.Description, s.Amount, other.Description)
+			}
+		}
+		open[s.Amount.Minor] = s.ID
 	}
+}
+
+// askedFor says that the payer may be about to pay a code of the till's own.
+func askedFor(s sale.Sale) bool {
+	return s.State == sale.PresentedOffline || s.State == sale.Unconfirmed
 }
 
 // compareOwn holds a sale without the provider against the bank in the end.

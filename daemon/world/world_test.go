@@ -98,7 +98,7 @@ func simulate(t *testing.T, seed uint64, customers int, b bug) (sum summary, wro
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			seed: seed, bug: b, began: time.Now(), nth: map[string]int{}, names: map[sale.ID]string{}, by: map[string]*terms{},
-			acks: acks{map[string]sale.ID{}, map[sale.ID]int{}, map[string]bool{}}, codes: map[string]bool{}, bank: bank{shown: map[string]map[int64]string{}},
+			acks: acks{map[string]sale.ID{}, map[sale.ID]int{}, map[string]bool{}}, codes: map[string]bool{}, bank: bank{shown: map[string]map[int64]sale.ID{}},
 		}
 		w.p = provider{
 			w: w, orders: map[string]*order{}, refunds: map[string]*refund{}, codes: map[string]string{}, sent: map[string]time.Time{},
