@@ -22,8 +22,9 @@ UNITS   = $(shell go list ./... | grep -v -e '/daemon/e2e$$' -e '/daemon/world$$
 E2E     = $(wildcard daemon/e2e)
 # The race detector needs a C compiler and a 64-bit machine.
 RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
-# Of the store: one goroutine and six times slower under the detector. They run without it.
-ALONE  := ^(TestEndures|TestEveryByte.*|TestOfflineIsItsModel|TestRecover.*|TestARestoreThatIsCutShort)$$
+# The tests of the store that write from several goroutines. The others have one, are six
+# times slower under the detector, and run without it.
+ABREAST := Together|AtOnce|Concurrent|BackupUnderLoad|StoreIsItsModel
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
 .PHONY: demo test test-gateways check sim soak endure bench seeds build cross test-arm crash-long fuzz help
@@ -35,7 +36,7 @@ test: ## All tests, with the race detector; installs the Debian packages they ne
 	@.ci/need chromium:chromium zbarimg:zbar-tools ZXingReader:zxing-cpp-tools systemd-analyze:systemd \
 		$(if $(RACE),gcc:gcc /usr/include/stdlib.h:libc6-dev)
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 8m $(filter-out qrposd/store,$(UNITS))
-	$(if $(RACE),CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 8m -skip '$(ALONE)' ./store)
+	$(if $(RACE),CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 8m -run '$(ABREAST)' ./store)
 	go test -count=1 -timeout 8m ./store
 	$(if $(E2E),go test -count=1 -timeout 20m ./daemon/e2e)
 	go test -count=1 -timeout 10m -v ./store/powercut
