@@ -94,7 +94,7 @@ var faults = map[string]Text{
 	"sale_charging":       {"The sale is being charged. Do not charge again.", "正在收款，请勿重复收款。"},
 	"sale_reversing":      {"The charge is being taken back. Do not charge again.", "正在撤销收款，请勿重复收款。"},
 	"code_used":           {"This payment code was used before. Ask for a fresh one.", "该付款码已被使用，请顾客刷新付款码。"},
-	"scan_unexpected":     {"A payment code was scanned, but no sale waits for one. Type the amount first.", "扫到付款码，但没有等待扫码的交易。请先输入金额。"},
+	"scan_unexpected":     {"A payment code was scanned, but no sale waits for one. Type the amount, press “Scan customer’s code” and scan again.", "扫到付款码，但没有等待扫码的交易。请输入金额，按“扫顾客付款码”，再扫一次。"},
 	"scan_in_progress":    {"The sale is being charged already. Wait for its outcome.", "该交易正在收款，请等待结果。"},
 	"scan_not_payment":    {"That is no payment code.", "这不是付款码。"},
 	"scan_product":        {"That is the barcode of a product.", "这是商品条码，不是付款码。"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,11 +39,7 @@ func leave(ctx context.Context, c *call) error {
 	if (n.Operator == "") != (n.Reason == "") {
 		return usage("leave takes -override and -reason together: who stands for it, and why")
 	}
-	cfg, err := daemon.Load(*file, credential)
-	if err != nil {
-		return err
-	}
-	l, err := leaving(ctx, c, cfg, cmp.Or(*addr, "http://"+cfg.API.Listen), n)
+	l, err := leaving(ctx, c, *file, *addr, n)
 	if err != nil {
 		return err
 	}
@@ -70,11 +65,19 @@ func credential(name string) (string, bool, error) {
 	return "/etc/credstore/qrposd." + name, true, nil
 }
 
-// leaving asks the running till, and the file where none runs.
-func leaving(ctx context.Context, c *call, cfg daemon.Config, addr string, n api.Leaving) (api.Leave, error) {
+// leaving asks the running till, and the file where none runs. A till that is named
+// by its URL is one that runs: no file is looked at in its place.
+func leaving(ctx context.Context, c *call, file, addr string, n api.Leaving) (api.Leave, error) {
 	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	l, err := (&api.Client{Base: addr}).Leave(soon, n)
+	if addr != "" {
+		return (&api.Client{Base: addr}).Leave(soon, n)
+	}
+	cfg, err := daemon.Load(file, credential)
+	if err != nil {
+		return api.Leave{}, err
+	}
+	l, err := (&api.Client{Base: "http://" + cfg.API.Listen}).Leave(soon, n)
 	var none *net.OpError
 	if errors.As(err, &none) && none.Op == "dial" {
 		return daemon.LeaveFile(ctx, cfg, n, logger(c, cfg.Log.Level))

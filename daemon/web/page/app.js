@@ -1,7 +1,7 @@
 import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
 import { look as lookCases } from './cases.js';
-import { look as lookQueue } from './queue.js';
+import { look as lookQueue, soon as lookQueueSoon } from './queue.js';
 import * as offline from './offline.js';
 import { listen } from './keys.js';
 import { Sales, code, leavable, money, places, range, rate, rests, showCode, sign } from './states.js';
@@ -333,6 +333,7 @@ async function loaded(list) {
 function heard({ kind, sale }) {
   sales.put(sale);
   if (sale.flow === 'offline') offline.refresh();
+  lookQueueSoon();
   if (kind === 'begun' && !shown && !digits && !busy) show(sale.id); // a POS has opened it
   else render();
 }

@@ -28,6 +28,13 @@ export async function look() {
   if ($('queue').open) render();
 }
 
+// soon looks once for all that happens in a moment: a payment that has come is owed
+// no longer, and says so beside "paid".
+let waiting = 0;
+export function soon() {
+  waiting ||= setTimeout(() => { waiting = 0; look(); }, 300);
+}
+
 function element(name, text, ...children) {
   const e = document.createElement(name);
   if (text) e.textContent = text;
