@@ -272,7 +272,7 @@ func TestLostAnswers(t *testing.T) {
 		window.fetch = async (...args) => {
 			const answer = await real(...args);
 			if (args[1].method === 'POST' && window.slow) await new Promise((done) => setTimeout(done, window.slow));
-			if (window.slow) setTimeout(() => { window.taken = true }, 50);
+			if (args[1].method === 'POST' && window.slow) setTimeout(() => { window.taken = true }, 50);
 			if (args[1].method === 'POST' && window.lose-- > 0) throw new TypeError('the answer was lost');
 			return answer;
 		};

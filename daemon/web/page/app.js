@@ -5,8 +5,8 @@ import { look as lookQueue, soon as lookQueueSoon } from './queue.js';
 import * as offline from './offline.js';
 import { listen } from './keys.js';
 import { Sales, code, leavable, money, places, range, rate, rests, showCode, sign } from './states.js';
+import { $, button, element } from './elements.js';
 
-const $ = (id) => document.getElementById(id);
 const look = () => { lookCases(); lookQueue(); };
 const sales = new Sales();
 let status = { currency: '', decimals: 2, notices: [], till: 'qrposd' };
@@ -100,20 +100,6 @@ function type(key) {
   else if (digits.length + key.length <= 12) digits = (digits + key).replace(/^0+/, '');
   tell('');
   render();
-}
-
-function element(name, text, ...children) {
-  const e = document.createElement(name);
-  if (text) e.textContent = text;
-  e.append(...children);
-  return e;
-}
-
-function button(text, press) {
-  const b = element('button', text);
-  b.type = 'button';
-  b.addEventListener('click', press);
-  return b;
 }
 
 function banner(code, text) {

@@ -1,6 +1,7 @@
 import { lang, say } from './words.js';
 import { Problem, call, insist, newKey } from './net.js';
 import { money } from './states.js';
+import { $, element, input } from './elements.js';
 
 // The owner's list. What a case is about comes in words from the API; these are the
 // labels around them.
@@ -9,7 +10,6 @@ const labels = {
   zh: { title: '店主事项', close: '返回', who: '您的姓名', note: '核对结果', done: '关闭此事项', none: '没有待店主处理的事项。', todo: '待办：', order: '订单', unsure: '尚未收到答复。请再按同一按钮，不会重复关闭。', more: '关闭以上事项后，将显示更早的事项' },
 }[lang];
 
-const $ = (id) => document.getElementById(id);
 const clicks = new Map(); // what was asked for and not answered, with its key
 let list = { cases: [], open: 0 };
 
@@ -24,22 +24,6 @@ export async function look() {
   $('cases-open').hidden = !list.open;
   $('cases-open').textContent = `${labels.title} (${list.open})`;
   if ($('cases').open) render();
-}
-
-function element(name, text, ...children) {
-  const e = document.createElement(name);
-  if (text) e.textContent = text;
-  e.append(...children);
-  return e;
-}
-
-function input(label, max) {
-  const i = element('input');
-  i.maxLength = max;
-  i.autocomplete = 'off';
-  i.placeholder = label;
-  i.setAttribute('aria-label', label);
-  return i;
 }
 
 function card(c) {

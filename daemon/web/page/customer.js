@@ -5,12 +5,12 @@
 // itself: an old amount or code is worse than none.
 import { Problem, follow, insist } from './net.js';
 import { Sales, code, leavable, money, range, rate, rests, showCode, sign } from './states.js';
+import { $ } from './elements.js';
 
 const STAYS = { paid: 5000, rests: 10000, refunding: 15000, alone: 60000 }; // milliseconds from the change
 const AWAY = 15000; // a break that is longer was a break in the conversation, too
 const STEADY = 600; // a button that has just come under a finger is not pressed
 
-const $ = (id) => document.getElementById(id);
 const sales = new Sales();
 let shop = '', shown = null, leaves = Infinity, seen = '';
 let covered = true, lost = performance.now();

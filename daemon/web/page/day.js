@@ -1,5 +1,6 @@
 import { lang, say } from './words.js';
 import { Problem, call, insist, newKey } from './net.js';
+import { $, element } from './elements.js';
 
 // The day: what was taken so far, what is in the drawers, what keeps it open. What is
 // missing comes in words from the API; these are the labels around it.
@@ -18,17 +19,9 @@ const labels = {
   },
 }[lang];
 
-const $ = (id) => document.getElementById(id);
 const clicks = new Map(); // what was asked for and not answered, with its key
 const word = (name, n) => labels[name].replace('{n}', n);
 const decimals = new Map(); // by currency, as the API writes them
-
-function element(name, text, ...children) {
-  const e = document.createElement(name);
-  if (text) e.textContent = text;
-  e.append(...children);
-  return e;
-}
 
 // money writes minor units with the decimals of their currency. The browser knows them.
 function money(minor, currency) {

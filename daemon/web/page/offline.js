@@ -1,6 +1,7 @@
 import { lang, say } from './words.js';
 import { Problem, call, insist } from './net.js';
 import { money } from './states.js';
+import { $, button, element, input } from './elements.js';
 
 // Sales without the provider: what the shop may lose by them, how one is begun, and the
 // list of those that no receipt was found for. Nothing here is ever green: what a
@@ -23,7 +24,6 @@ const labels = {
 }[lang];
 const t = (name, values = {}) => labels[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
-const $ = (id) => document.getElementById(id);
 let known = null, heard = 0, list = { sales: [] }, page = {};
 
 const sums = (all) => all.map(money).join(' + ');
@@ -34,29 +34,6 @@ function span(seconds) {
   const two = (n) => String(n).padStart(2, '0');
   const h = Math.floor(seconds / 3600), m = Math.floor(seconds / 60) % 60, s = seconds % 60;
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}
-
-function element(name, text, ...children) {
-  const e = document.createElement(name);
-  if (text) e.textContent = text;
-  e.append(...children);
-  return e;
-}
-
-function button(text, press) {
-  const b = element('button', text);
-  b.type = 'button';
-  b.addEventListener('click', press);
-  return b;
-}
-
-function input(label, max) {
-  const i = element('input');
-  i.maxLength = max;
-  i.autocomplete = 'off';
-  i.placeholder = label;
-  i.setAttribute('aria-label', label);
-  return i;
 }
 
 // refresh asks what is exposed. A till that does not answer keeps what was heard on the

@@ -1,6 +1,7 @@
 import { lang, say } from './words.js';
 import { Problem, call, insist } from './net.js';
 import { money } from './states.js';
+import { $, element, input } from './elements.js';
 
 // What is owed and not done. What each job is about comes in words from the API;
 // these are the labels around them.
@@ -9,7 +10,6 @@ const labels = {
   zh: { title: '待办款项', close: '返回', who: '您的姓名', why: '原因', retry: '立即继续', aside: '搁置', none: '没有待办款项。', todo: '待办：', next: '{n} 秒后继续', never: '不会自动继续', unsure: '尚未收到答复。请再按同一按钮。' },
 }[lang];
 
-const $ = (id) => document.getElementById(id);
 const quiet = ['watch', 'open']; // nobody waits for money
 let list = { jobs: [] };
 
@@ -33,22 +33,6 @@ export async function look() {
 let waiting = 0;
 export function soon() {
   waiting ||= setTimeout(() => { waiting = 0; look(); }, 300);
-}
-
-function element(name, text, ...children) {
-  const e = document.createElement(name);
-  if (text) e.textContent = text;
-  e.append(...children);
-  return e;
-}
-
-function input(label, max) {
-  const i = element('input');
-  i.maxLength = max;
-  i.autocomplete = 'off';
-  i.placeholder = label;
-  i.setAttribute('aria-label', label);
-  return i;
 }
 
 function card(j) {
