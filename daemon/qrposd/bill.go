@@ -11,11 +11,10 @@ import (
 
 // billVerb looks at the provider's bills of a running till, and has one fetched anew.
 func billVerb(ctx context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("bill takes ls, show DATE or fetch DATE")
+	what, err := c.kind("bill takes ls, show DATE or fetch DATE")
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	addr := c.flags.String("addr", defaultAddr, "the `URL` of the till")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	wait := c.flags.Duration("wait", time.Minute, "fetch: how long to wait until it is compared")

@@ -20,11 +20,10 @@ type caseFlags struct {
 
 // caseVerb looks at what waits for the owner of a running till, and closes it.
 func caseVerb(ctx context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("case takes ls, show or close")
+	what, err := c.kind("case takes ls, show or close")
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	var f caseFlags
 	c.flags.StringVar(&f.addr, "addr", defaultAddr, "the `URL` of the till")
 	c.flags.StringVar(&f.state, "state", "open", "ls: which cases, open or closed; empty is all")

@@ -23,11 +23,10 @@ type dayFlags struct {
 
 // dayVerb looks at the day of a running till and closes it.
 func dayVerb(ctx context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("day takes x, z, ls, show N or drawer")
+	what, err := c.kind("day takes x, z, ls, show N or drawer")
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	var f dayFlags
 	c.flags.StringVar(&f.addr, "addr", defaultAddr, "the `URL` of the till")
 	c.flags.StringVar(&f.operator, "operator", "", "z, drawer: who closes the day, or enters it")

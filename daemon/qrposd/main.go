@@ -47,6 +47,17 @@ type call struct {
 	errOut io.Writer
 }
 
+// kind takes the word that says which kind of a verb is meant; kinds lists them for
+// whoever leaves it out.
+func (c *call) kind(kinds string) (string, error) {
+	if len(c.args) == 0 {
+		return "", usage(kinds)
+	}
+	what := c.args[0]
+	c.args = c.args[1:]
+	return what, nil
+}
+
 // parse reads the flags that the verb has declared.
 func (c *call) parse() error {
 	err := c.flags.Parse(c.args)

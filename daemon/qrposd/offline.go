@@ -22,11 +22,10 @@ const offlineKinds = "ls, card, reconcile, attest, dispute or settle"
 // offlineVerb looks at what a running till sold without the provider, and says what
 // became of it.
 func offlineVerb(ctx context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("offline takes " + offlineKinds)
+	what, err := c.kind("offline takes " + offlineKinds)
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	var f offlineFlags
 	c.flags.StringVar(&f.addr, "addr", defaultAddr, "the `URL` of the till")
 	c.flags.StringVar(&f.operator, "operator", "", "attest, dispute, settle: who says so")

@@ -19,11 +19,10 @@ type queueFlags struct {
 // queueVerb looks at what a running till owes, and says what a person has to say of
 // it.
 func queueVerb(ctx context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("queue takes ls, show, retry or set-aside")
+	what, err := c.kind("queue takes ls, show, retry or set-aside")
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	var f queueFlags
 	c.flags.StringVar(&f.addr, "addr", defaultAddr, "the `URL` of the till")
 	c.flags.StringVar(&f.operator, "operator", "", "retry, set-aside: who says so, on record")
@@ -48,7 +47,6 @@ func queueVerb(ctx context.Context, c *call) error {
 	}
 	id := sale.ID(c.args[0])
 	var j api.Job
-	var err error
 	if what == "show" {
 		j, err = client.Job(ctx, id)
 	} else if f.operator == "" || f.reason == "" {

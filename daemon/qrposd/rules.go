@@ -20,11 +20,10 @@ import (
 // rulesVerb finds faults in a rule file, tries it, and says what it would have
 // changed, without a running till.
 func rulesVerb(_ context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("rules takes default, check, test, replay, shadow or explain")
+	what, err := c.kind("rules takes default, check, test, replay, shadow or explain")
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	journal := c.flags.String("store", "/var/lib/qrposd/till.db", "replay, shadow, explain: the store `FILE` of a stopped till, or a backup of it")
 	since := c.flags.Duration("since", 0, "replay, shadow: only sales that young")
 	trials := c.flags.String("cases", "", "test: the table `FILE` of cases")

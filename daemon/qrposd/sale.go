@@ -23,11 +23,10 @@ type saleFlags struct {
 
 // saleVerb makes and looks at sales through the API of a running till.
 func saleVerb(ctx context.Context, c *call) error {
-	if len(c.args) == 0 {
-		return usage("sale takes open, ls, show, scan, cancel, refund or take-over")
+	what, err := c.kind("sale takes open, ls, show, scan, cancel, refund or take-over")
+	if err != nil {
+		return err
 	}
-	what := c.args[0]
-	c.args = c.args[1:]
 	var f saleFlags
 	c.flags.StringVar(&f.addr, "addr", defaultAddr, "the `URL` of the till")
 	c.flags.StringVar(&f.amount, "amount", "", "how much, such as 12.80")
