@@ -70,7 +70,7 @@ type stretch struct {
 	keys  []archive.Key
 }
 
-// due finds the stretch that is next, nil where there is none yet.
+// stretch finds what goes next, nil where there is none yet.
 func (db *DB) stretch(tx *bbolt.Tx) (*stretch, error) {
 	all := db.old.list()
 	before := last(all)
