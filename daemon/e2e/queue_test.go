@@ -12,10 +12,11 @@ import (
 	"qrposd/rules/sale"
 )
 
-// leave asks the product whether the till may be taken away.
+// leave asks the product whether the till may be taken away: its file, as the script
+// of a package does, unless it runs.
 func (d *till) leave(t *testing.T, args ...string) (int, string) {
 	t.Helper()
-	out, err := exec.Command(d.exe, append([]string{"leave", "-config", d.config, "-addr", d.api.Base}, args...)...).CombinedOutput()
+	out, err := exec.Command(d.exe, append([]string{"leave", "-config", d.config}, args...)...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -33,7 +34,7 @@ func TestARefundIsPromisedOffline(t *testing.T) {
 	o := startOutside(t, brisk)
 	c := newCable(t, o)
 	d := faultTill(t, o, "OFF1", "v3", c.url)
-	if code, out := d.leave(t, "-for", "update"); code != 0 {
+	if code, out := d.leave(t, "-addr", d.api.Base, "-for", "update"); code != 0 {
 		t.Fatalf("nothing is owed and it ends with %d: %s", code, out)
 	}
 	s := charge(t, o, d, "12.80", 10*time.Second)
@@ -54,7 +55,7 @@ func TestARefundIsPromisedOffline(t *testing.T) {
 		}
 	}
 	told()
-	if code, out := d.leave(t, "-for", "removal"); code != 77 || !strings.Contains(out, string(s.ID)) || !strings.Contains(out, "refund") {
+	if code, out := d.leave(t, "-addr", d.api.Base, "-for", "removal"); code != 77 || !strings.Contains(out, string(s.ID)) || !strings.Contains(out, "refund") {
 		t.Errorf("beside the running till: %d, %s", code, out)
 	}
 	for range 2 {
@@ -82,7 +83,7 @@ func TestARefundIsPromisedOffline(t *testing.T) {
 	if got := o.orders()[v.History.Attempts[0].OrderNo]; got.Refunds != 1 || got.Net != 1000 {
 		t.Errorf("the provider saw %+v", got)
 	}
-	if code, out := d.leave(t, "-for", "removal"); code != 0 {
+	if code, out := d.leave(t, "-addr", d.api.Base, "-for", "removal"); code != 0 {
 		t.Errorf("nothing is owed any more and it ends with %d: %s", code, out)
 	}
 	finish(t, o, d)

@@ -51,14 +51,15 @@ func billVerb(ctx context.Context, c *call) error {
 	return nil
 }
 
-// fetchBill asks for a bill and waits until it was tried once more.
+// fetchBill asks for a bill and waits until it was tried once more: at another time,
+// not a later one, since the provider's clock as the till knows it may step back.
 func fetchBill(ctx context.Context, client *api.Client, date string, wait time.Duration) (api.Bill, error) {
 	before, err := client.FetchBill(ctx, date)
 	if err != nil {
 		return before, err
 	}
 	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if one, err := client.Bill(ctx, date); err == nil && one.At != nil && (before.At == nil || one.At.After(*before.At)) {
+		if one, err := client.Bill(ctx, date); err == nil && one.At != nil && (before.At == nil || !one.At.Equal(*before.At)) {
 			return one, nil
 		}
 	}
