@@ -267,7 +267,7 @@ func TestEndures(t *testing.T) {
 // endureFor is the long run, with the rotation that tills have.
 func endureFor(t *testing.T, n int) {
 	t.Helper()
-	e := endure(t, store.Rotation{Keep: 8192, Batch: 4096, After: 72 * time.Hour}) // as tills have it
+	e := endure(t, store.Rotation{}) // as tills have it
 	for _, at := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		if at > n {
 			break

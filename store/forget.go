@@ -80,7 +80,10 @@ func (db *DB) Rotate(ctx context.Context) (did bool, err error) {
 	if l := last(db.old.list()); l.Number > 0 && !l.Finished {
 		return db.forget(ctx, l.archived)
 	}
-	return db.archive(ctx)
+	if did, err := db.archive(ctx); did || err != nil {
+		return did, err
+	}
+	return false, db.gather(ctx)
 }
 
 // forget takes a few of an archive's records out of the file, each only if it is

@@ -39,9 +39,9 @@ import (
 // the sales of the day take, so that the list of free ones stays within a page of its
 // own: forgetting all at once made each commit ten times as large.
 type Rotation struct {
-	Keep  int           // sales that stay at least; 0 is 8192, fewer where the file may not be large
+	Keep  int           // sales that stay at least; 0 is 2048, fewer where the file may not be large
 	Batch int           // sales of an archive; 0 is half of that
-	After time.Duration // since their last fact; 0 is three days: past every watch, and the next day's bill
+	After time.Duration // since their last fact; 0 is 36 hours: past the bill of the day, which comes at ten the day after
 	Never bool          // nothing leaves
 }
 
@@ -52,13 +52,13 @@ const saleSize = 8 << 10
 // leave, and for those that are here and in an archive.
 func (r *Rotation) complete(maxSize int64) {
 	if r.Keep == 0 {
-		r.Keep = int(min(8192, maxSize/(3*saleSize)))
+		r.Keep = int(min(2048, maxSize/(3*saleSize)))
 	}
 	if r.Batch == 0 {
 		r.Batch = max(1, r.Keep/2)
 	}
 	if r.After == 0 {
-		r.After = 72 * time.Hour
+		r.After = 36 * time.Hour
 	}
 }
 
