@@ -213,7 +213,19 @@ func scan(f *os.File) (list []found, count uint64, err error) {
 	slices.SortFunc(list, func(a, b found) int { // places are far below the end of int64
 		return int(int64(a.place) - int64(b.place))
 	})
-	return list, count, nil
+	return unlapped(list, count), count, nil
+}
+
+// unlapped leaves out the frames of the round before that lie behind the latest: where
+// a frame does not fit before the end of the file, what lies there stays whole for
+// another round, after what followed it has gone.
+func unlapped(list []found, count uint64) []found {
+	if len(list) == 0 {
+		return nil
+	}
+	latest := list[len(list)-1]
+	end := latest.place + uint64(sectors(latest.size))
+	return slices.DeleteFunc(list, func(f found) bool { return f.place+count < end })
 }
 
 // readSectors reads what can be read of a place where something cannot.
