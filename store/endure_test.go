@@ -37,7 +37,7 @@ type window struct {
 	commit, bare       []time.Duration
 	file, archives     int64
 	free               int
-	open               time.Duration
+	check, open        time.Duration
 	resident, private  int64 // bytes
 	archived, inFile   int
 	commits, rotations int
@@ -176,10 +176,11 @@ func (e *endurance) measure(t *testing.T, n int) (w window) {
 	if err = errors.Join(err, r.Err()); err != nil {
 		t.Fatal(err)
 	}
+	t1 := time.Now()
 	if e.db, err = store.Open(e.path, e.opts); err != nil {
 		t.Fatal(err)
 	}
-	w.open, w.archived, w.archives, w.inFile = time.Since(t0), r.Archives, r.ArchiveBytes, e.sold
+	w.check, w.open, w.archived, w.archives, w.inFile = t1.Sub(t0), time.Since(t1), r.Archives, r.ArchiveBytes, e.sold
 	debug.FreeOSMemory()
 	w.resident, w.private = resident(t, "VmRSS:"), resident(t, "RssAnon:")
 	return w
@@ -191,9 +192,9 @@ func (w window) at(of []time.Duration, share float64) time.Duration {
 
 func (w window) String() string {
 	ratio := func(share float64) float64 { return float64(w.at(w.commit, share)) / float64(w.at(w.bare, share)) }
-	return fmt.Sprintf("%8d sales | %6.1f kB written a sale (disk: %6.1f) in %.2f commits | commit p50 %v = %.1fx bare, p99 %v = %.1fx | file %5.1f MB, %3d free pages | %3d archives, %6.1f MB | start with check %v | resident %5.1f MB (own %5.1f)",
+	return fmt.Sprintf("%8d sales | %6.1f kB written a sale (disk: %6.1f) in %.2f commits | commit p50 %v = %.1fx bare, p99 %v = %.1fx | file %5.1f MB, %3d free pages | %3d archives, %6.1f MB | open %v, check of the file %v | resident %5.1f MB (own %5.1f)",
 		w.inFile, float64(w.perSale)/1e3, float64(w.toDisk)/1e3, float64(w.commits)/float64(w.sales), w.at(w.commit, 0.5).Round(time.Microsecond), ratio(0.5), w.at(w.commit, 0.99).Round(time.Microsecond), ratio(0.99),
-		float64(w.file)/1e6, w.free, w.archived, float64(w.archives)/1e6, w.open.Round(time.Millisecond), float64(w.resident)/1e6, float64(w.private)/1e6)
+		float64(w.file)/1e6, w.free, w.archived, float64(w.archives)/1e6, w.open.Round(100*time.Microsecond), w.check.Round(time.Millisecond), float64(w.resident)/1e6, float64(w.private)/1e6)
 }
 
 func counter(t *testing.T, name string) int64 { return proc(t, "/proc/self/io", name) }
