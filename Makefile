@@ -25,6 +25,8 @@ RACE   := $(if $(filter amd64 arm64,$(shell go env GOARCH)),-race)
 # The tests of the store that write from several goroutines. The others have one, are six
 # times slower under the detector, and run without it.
 ABREAST := Together|AtOnce|Concurrent|BackupUnderLoad|StoreIsItsModel
+# What is about time has the machine to itself, without the detector.
+ALONE   := ^TestSeeds$$
 SIZED   = build/qrposd-linux-arm64 build/qrposd-linux-armv7 build/qrposd-linux-armv6 build/qrposd-linux-amd64
 
 .PHONY: demo test test-gateways check sim soak endure bench seeds build cross test-arm crash-long fuzz help
@@ -35,7 +37,8 @@ demo: build ## The whole till on this machine: simulated payments, models, scann
 test: ## All tests, with the race detector; installs the Debian packages they need
 	@.ci/need chromium:chromium zbarimg:zbar-tools ZXingReader:zxing-cpp-tools systemd-analyze:systemd \
 		$(if $(RACE),gcc:gcc /usr/include/stdlib.h:libc6-dev)
-	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 8m $(filter-out qrposd/store,$(UNITS))
+	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -count=1 -timeout 8m -skip '$(ALONE)' $(filter-out qrposd/store,$(UNITS))
+	go test -count=1 -timeout 8m -run '$(ALONE)' ./daemon
 	$(if $(RACE),CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 8m -run '$(ABREAST)' ./store)
 	go test -count=1 -timeout 8m ./store
 	$(if $(E2E),go test -count=1 -timeout 20m ./daemon/e2e)

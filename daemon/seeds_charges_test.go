@@ -23,7 +23,7 @@ import (
 func contextSeeds(t *testing.T, n int) []seed {
 	keys := newKeys(t)
 	refused := func(body func([]byte) ([]byte, error)) int {
-		k, err := stand{keys, 20, `{"seed":7}`, func(_ *Daemon, g checkout.Gateway) checkout.Gateway {
+		k, err := stand{keys, 4, `{"seed":7}`, func(_ *Daemon, g checkout.Gateway) checkout.Gateway {
 			return edited{Gateway: g, body: body}
 		}, nil}.open(t.TempDir())
 		if err != nil {
