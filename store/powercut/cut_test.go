@@ -1,9 +1,7 @@
 package powercut
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -11,116 +9,94 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"go.etcd.io/bbolt"
-
 	"qrposd/rules/sale"
-	"qrposd/store"
-	"qrposd/store/record"
 )
 
 const sector = 512
 
 // found is what a power cut left, and what was promised by then.
 type found struct {
-	image    []byte
+	files    map[string]content
 	told     map[sale.ID]string // the sale as it was last acknowledged
 	sent     map[string]bool    // orders whose charge left
 	refunded map[string]bool    // refunds that left
 	resume   bool               // go on from here to the end
 	at       int                // line of the log
+	archives int                // that the file knows
+	gone     int                // sales that are in them alone
 	t        *testing.T
 }
 
-// apply does part of an op to an image: all of it where part is negative.
-func apply(image []byte, o op, part int) []byte {
-	if o.kind == resize {
-		if n := int(o.at) - len(image); n > 0 {
-			return append(image, make([]byte, n)...)
-		}
-		return image[:o.at]
-	}
-	data := o.data
-	if part >= 0 {
-		data = data[:min(part, len(data))]
-	}
-	if n := int(o.at) + len(data) - len(image); n > 0 {
-		image = append(image, make([]byte, n)...)
-	}
-	copy(image[o.at:], data)
-	return image
-}
-
 // cuts walks a log and gives what the power can leave: at each write, what was
-// flushed and parts of what was not. lag is by how many flushes the disk lies.
+// flushed and parts of what was not. Names are kept in the order in which they were
+// given, as the journal of a file system does; contents in any. lag is by how many
+// flushes the disk lies.
 func cuts(log []op, each, lag int, r *rand.Rand, give func(found)) {
-	var durable []byte
-	var waiting [][]op // by flush
+	d := newDurable()
 	f := found{told: map[sale.ID]string{}, sent: map[string]bool{}, refunded: map[string]bool{}}
 	seen, seed := map[uint64]bool{}, maphash.MakeSeed()
 	n := 0
-	emit := func(image []byte) {
-		sum := maphash.Bytes(seed, image) ^ uint64(len(f.told)+len(f.sent)<<20)
+	emit := func(state *durable) {
+		files := state.files()
+		sum := uint64(len(f.told) + len(f.sent)<<20)
+		for name, c := range files {
+			sum ^= (maphash.Bytes(seed, c.data) + uint64(c.size)) * (1 + 2*maphash.String(seed, name))
+		}
 		if len(f.told) == 0 || seen[sum] {
 			return // nothing was promised, or nothing is new
 		}
 		seen[sum] = true
 		n++
 		out := f
-		out.image, out.resume = image, n%25 == 0
+		out.files, out.resume = files, n%25 == 0
 		out.told, out.sent, out.refunded = maps.Clone(f.told), maps.Clone(f.sent), maps.Clone(f.refunded)
 		give(out)
 	}
-	open := func() (all []op) {
-		for _, w := range waiting {
-			all = append(all, w...)
-		}
-		return all
-	}
 	for at, o := range log {
 		f.at = at
-		switch o.kind {
-		case word:
+		if o.kind == word {
 			f.hear(o.text)
-			emit(bytes.Clone(durable))
+			emit(d)
 			continue
-		case flush:
-			waiting = append(waiting, nil)
-			for len(waiting) > lag+1 {
-				for _, w := range waiting[0] {
-					durable = apply(durable, w, -1)
-				}
-				waiting = waiting[1:]
-			}
-		default:
-			if len(waiting) == 0 {
-				waiting = append(waiting, nil)
-			}
-			waiting[len(waiting)-1] = append(waiting[len(waiting)-1], o)
 		}
-		all := open()
-		image := bytes.Clone(durable)
-		for _, w := range all { // everything written so far, in order
-			image = apply(image, w, -1)
+		d.take(o, lag)
+		state := d.clone()
+		for _, w := range d.order { // everything so far, in order
+			state.apply(w, -1)
 		}
-		emit(image)
+		emit(state)
 		for range each { // and any part of it, in any order
-			image := bytes.Clone(durable)
-			keep := r.IntN(len(all) + 1)
-			for i, at := range r.Perm(len(all))[:keep] {
-				part := -1
-				if i == keep-1 && r.IntN(2) == 0 {
-					part = sector * r.IntN(9)
-				}
-				image = apply(image, all[at], part)
-			}
-			emit(image)
+			emit(d.part(r))
 		}
 	}
+}
+
+// part is what is flushed with some of what is not: contents as they come, the last
+// of them torn, and of the names the first ones.
+func (d *durable) part(r *rand.Rand) *durable {
+	state := d.clone()
+	keep, names := r.IntN(len(d.order)+1), r.IntN(len(d.order)+1)
+	for i, at := range r.Perm(len(d.order))[:keep] {
+		part := -1
+		if i == keep-1 && r.IntN(2) == 0 {
+			part = sector * r.IntN(9)
+		}
+		if !d.order[at].ofNames() {
+			state.apply(d.order[at], part)
+		}
+	}
+	for _, w := range d.order[:names] {
+		if w.ofNames() {
+			state.apply(w, -1)
+		}
+	}
+	return state
 }
 
 // hear takes a word of the till into what was promised.
@@ -138,120 +114,6 @@ func (f *found) hear(text string) {
 	case "refunded":
 		f.refunded[what] = true
 	}
-}
-
-// look says what is wrong with a state whose image is the store's file, or nil.
-func (f *found) look(path string) error {
-	if err := os.WriteFile(path, f.image, 0o600); err != nil {
-		return err
-	}
-	return f.check(path)
-}
-
-// check says what is wrong with a store that a power cut left.
-func (f *found) check(path string) error {
-	report, err := store.CheckFile(path)
-	if err = errors.Join(err, report.Err()); err != nil {
-		return fmt.Errorf("check: %w", err)
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	known := map[string]bool{}
-	err = db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("sale")).ForEach(func(k, v []byte) error {
-			body, err := record.Open(k, v)
-			var s sale.Sale
-			if err = errors.Join(err, json.Unmarshal(body, &s)); err != nil {
-				return err
-			}
-			for _, a := range s.Attempts {
-				known[a.OrderNo] = true
-			}
-			for _, r := range s.Refunds {
-				known[r.No] = known[r.No] || r.Tries > 0
-			}
-			return f.keeps(s, body)
-		})
-	})
-	if err = errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	for id := range f.told {
-		if f.told[id] != "" {
-			return fmt.Errorf("sale %s was acknowledged and is lost", id)
-		}
-	}
-	for _, sent := range []map[string]bool{f.sent, f.refunded} {
-		for no := range sent {
-			if !known[no] {
-				return fmt.Errorf("%s left the till and is not on record", no)
-			}
-		}
-	}
-	if f.resume {
-		return f.goOn(path)
-	}
-	return nil
-}
-
-// keeps holds a stored sale against what was acknowledged: the same bytes, or a
-// later fact on top of it that nobody was told yet.
-func (f *found) keeps(s sale.Sale, body []byte) error {
-	told := f.told[s.ID]
-	f.told[s.ID] = "" // here
-	if told == "" || told == string(body) {
-		return nil
-	}
-	var was sale.Sale
-	if err := json.Unmarshal([]byte(told), &was); err != nil {
-		return err
-	}
-	if s.Facts != was.Facts+1 {
-		return fmt.Errorf("sale %s was acknowledged with %d facts and has %d", s.ID, was.Facts, s.Facts)
-	}
-	return nil
-}
-
-// goOn starts a till on what is left: nobody may be charged twice.
-func (f *found) goOn(path string) error {
-	db, err := open(path)
-	if err != nil {
-		return err
-	}
-	p := newProvider()
-	maps.Copy(p.paid, f.sent)
-	maps.Copy(p.refunds, f.refunded)
-	ids, err := db.Unfinished()
-	for _, id := range ids {
-		s, e := db.Sale(id)
-		if e == nil {
-			s, e = drive(db, s, p, true, "", func(sale.Sale) {})
-		}
-		if e == nil && (s.State.Live() || s.State == sale.Refunding) {
-			e = fmt.Errorf("sale %s still is %s", id, s.State)
-		}
-		taken := int64(0)
-		for i := range s.Attempts {
-			if p.paid[s.Attempts[i].OrderNo] {
-				taken += s.Amount.Minor
-			}
-		}
-		for i := range s.Refunds {
-			if p.refunds[s.Refunds[i].No] {
-				taken -= s.Refunds[i].Amount.Minor
-			}
-		}
-		if e == nil && (taken != s.Net() || taken > s.Amount.Minor) {
-			e = fmt.Errorf("sale %s: the provider took %d, the books have %d of %d", id, taken, s.Net(), s.Amount.Minor)
-		}
-		err = errors.Join(err, e)
-	}
-	if len(p.double) > 0 {
-		err = errors.Join(err, fmt.Errorf("charged twice: %v", p.double))
-	}
-	return errors.Join(err, db.Close())
 }
 
 // judge looks at every state that a log can leave.
@@ -285,19 +147,32 @@ func judge(t *testing.T, log []op, each, lag int, look func(*found, string) erro
 	return int(looked.Load()), int(wrong.Load()), first
 }
 
-// The plug is pulled at every write of a till that sells: what is left is whole,
-// has every word that was given, and leads to one charge.
+// The plug is pulled at every write of a till that sells, and whose older sales leave
+// for archives meanwhile: what is left is whole, has every word that was given, in the
+// file or in an archive, and leads to one charge.
 func TestPowerCut(t *testing.T) {
 	states, lines := 0, 0
+	var archives, gone atomic.Int64 // states that have some
 	for states < least() {
 		log := logOf(t, "")
-		n, bad, first := judge(t, log, 40, 0, (*found).look)
+		n, bad, first := judge(t, log, 26, 0, func(f *found, dir string) error {
+			err := f.look(dir)
+			archives.Add(int64(min(f.archives, 1)))
+			gone.Add(int64(min(f.gone, 1)))
+			return err
+		})
 		if bad > 0 {
 			t.Fatalf("%d of %d states are bad; the first: %v", bad, n, first)
 		}
+		if made := archivesIn(log); made < 3 {
+			t.Fatalf("%d archives were written", made)
+		}
 		states, lines = states+n, lines+len(log)
 	}
-	t.Logf("%d lines of log, %d crash states, 0 bad", lines, states)
+	if int(gone.Load()) < states/4 {
+		t.Errorf("of %d states %d have sales in archives alone", states, gone.Load())
+	}
+	t.Logf("%d lines of log, %d crash states, %d of them with archives and %d with sales in them alone, 0 bad", lines, states, archives.Load(), gone.Load())
 }
 
 // Whoever finds nothing has to show that there was something to find.
@@ -305,9 +180,9 @@ func TestPowerCutIsNoticed(t *testing.T) {
 	for _, c := range []struct {
 		bug string
 		lag int
-	}{{noFlush, 0}, {blind, 0}, {lies, 4}} {
+	}{{noFlush, 0}, {blind, 0}, {lies, 4}, {unsaved, 0}, {unnamed, 0}} {
 		t.Run(c.bug, func(t *testing.T) {
-			states, bad, first := judge(t, logOf(t, c.bug), 3, c.lag, (*found).look)
+			states, bad, first := judge(t, liesOf(c.bug, logOf(t, c.bug)), 3, c.lag, (*found).look)
 			if bad*10 <= states {
 				t.Errorf("%d of %d states are bad: this test would not notice", bad, states)
 			}
@@ -315,3 +190,35 @@ func TestPowerCutIsNoticed(t *testing.T) {
 		})
 	}
 }
+
+// liesOf is the log of a disk that says of archives, or of the names of archives, that
+// they are flushed, and has not: to the disk it is what a store does that does not flush.
+func liesOf(bug string, log []op) []op {
+	past, waits := map[*file]bool{}, false
+	for _, o := range log {
+		if o.kind == give && isArchive(o.text) {
+			past[o.file] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(log), func(o op) bool {
+		waits = waits || o.kind == give && isArchive(o.text)
+		switch {
+		case o.kind != flush:
+			return false
+		case o.file == nil:
+			return waits && bug == unnamed
+		}
+		return past[o.file] && bug == unsaved
+	})
+}
+
+func archivesIn(log []op) (n int) {
+	for _, o := range log {
+		if o.kind == give && isArchive(o.text) {
+			n++
+		}
+	}
+	return n
+}
+
+func isArchive(name string) bool { return strings.HasSuffix(name, ".archive") }

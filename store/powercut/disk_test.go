@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,9 +16,11 @@ import (
 // op is one line of the log.
 type op struct {
 	kind kind
+	file *file  // whose content or name it is about; the flush of the directory has none
 	at   int64  // of a write; the new size of a resize
 	data []byte // of a write
-	text string // of a word
+	text string // of a word; the name that is given or taken
+	was  string // the name that the file had before
 }
 
 type kind byte
@@ -27,48 +30,41 @@ const (
 	resize
 	flush
 	word // said by the process, which went on when it was in the log
+
+	// Of the directory.
+	give // a name to a file; another one that had it loses it
+	take // a name away
 )
 
-// disk is a file system in memory that logs what happens to the file under one name.
+// ofNames says that an op waits for the flush of the directory, not of a file.
+func (o op) ofNames() bool { return o.kind == give || o.kind == take }
+
+// disk is a file system in memory that logs what happens to its files and their names.
 type disk struct {
 	fs.Inode
-	name string
 
-	mu   sync.Mutex
-	file *file // that has the name
-	log  []op
+	mu  sync.Mutex // guards what follows
+	log []op
 
-	flushes int
-	fails   func(n int) bool // whether the n-th flush does; nil is none
+	flushes map[bool]int                // of archives, and of all else
+	fails   func(past bool, n int) bool // whether the n-th of them does; nil is none
 }
 
-func (d *disk) add(f *file, o op) {
+func (d *disk) add(o op) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.file == f {
-		d.log = append(d.log, o)
-	}
+	d.log = append(d.log, o)
 }
 
 // say puts a word of the process into the log.
-func (d *disk) say(text string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.log = append(d.log, op{kind: word, text: text})
-}
-
-// named takes the file that now has the name; what is in it was flushed before.
-func (d *disk) named(f *file) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.file = f
-	d.log = append(d.log, op{kind: write, data: bytes.Clone(f.Data)}, op{kind: flush})
-}
+func (d *disk) say(text string) { d.add(op{kind: word, text: text}) }
 
 // file is one file of the disk.
 type file struct {
 	fs.MemRegularFile
-	disk *disk
+	disk    *disk
+	ballast bool // nobody reads it, and the next start makes it again
+	past    bool // it is to be an archive
 }
 
 var (
@@ -82,51 +78,65 @@ var (
 
 // Create is of the file system.
 func (d *disk) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	f := &file{disk: d}
+	f := &file{disk: d, ballast: strings.HasSuffix(name, ".ballast"), past: strings.Contains(name, ".archive-")}
 	f.Attr.Mode = mode
 	out.Mode = mode
 	child := d.NewInode(ctx, f, fs.StableAttr{Mode: syscall.S_IFREG})
 	d.AddChild(name, child, true)
-	if name == d.name {
-		d.named(f)
-	}
+	f.note(op{kind: give, text: name})
 	return child, nil, 0, 0
 }
 
 // Unlink is of the file system.
-func (d *disk) Unlink(context.Context, string) syscall.Errno { return 0 }
+func (d *disk) Unlink(_ context.Context, name string) syscall.Errno {
+	if child := d.GetChild(name); child != nil {
+		child.Operations().(*file).note(op{kind: take, text: name})
+	}
+	return 0
+}
 
 // Rename is of the file system, which moves the name by itself.
 func (d *disk) Rename(_ context.Context, name string, _ fs.InodeEmbedder, to string, _ uint32) syscall.Errno {
-	if child := d.GetChild(name); child != nil && to == d.name {
-		d.named(child.Operations().(*file))
+	if child := d.GetChild(name); child != nil {
+		child.Operations().(*file).note(op{kind: give, text: to, was: name})
 	}
 	return 0
 }
 
 // Fsync is of the directory.
-func (d *disk) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno { return 0 }
+func (d *disk) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
+	d.add(op{kind: flush})
+	return 0
+}
+
+// note puts into the log what happens to a file.
+func (f *file) note(o op) {
+	if !f.ballast {
+		o.file = f
+		f.disk.add(o)
+	}
+}
 
 // Write is of the file system.
 func (f *file) Write(ctx context.Context, h fs.FileHandle, data []byte, at int64) (uint32, syscall.Errno) {
-	f.disk.add(f, op{kind: write, at: at, data: bytes.Clone(data)})
+	f.note(op{kind: write, at: at, data: bytes.Clone(data)})
 	return f.MemRegularFile.Write(ctx, h, data, at)
 }
 
 // Setattr is of the file system.
 func (f *file) Setattr(ctx context.Context, h fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	if size, ok := in.GetSize(); ok {
-		f.disk.add(f, op{kind: resize, at: int64(size)})
+		f.note(op{kind: resize, at: int64(size)})
 	}
 	return f.MemRegularFile.Setattr(ctx, h, in, out)
 }
 
 // Fsync is the flush that the store waits for.
 func (f *file) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
-	if f.disk.refuses(f) {
+	if !f.ballast && f.disk.refuses(f) {
 		return syscall.EIO
 	}
-	f.disk.add(f, op{kind: flush})
+	f.note(op{kind: flush})
 	return 0
 }
 
@@ -135,17 +145,17 @@ func (f *file) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 func (d *disk) refuses(f *file) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.file != f || d.fails == nil {
+	if d.fails == nil {
 		return false
 	}
-	d.flushes++
-	return d.fails(d.flushes)
+	d.flushes[f.past]++
+	return d.fails(f.past, d.flushes[f.past])
 }
 
 // mount puts a disk under a directory of the test's own.
-func mount(t *testing.T, name string) (*disk, string) {
+func mount(t *testing.T) (*disk, string) {
 	t.Helper()
-	dir, d := t.TempDir(), &disk{name: name}
+	dir, d := t.TempDir(), &disk{flushes: map[bool]int{}}
 	server, err := fs.Mount(dir, d, &fs.Options{MountOptions: fuse.MountOptions{DirectMount: os.Geteuid() == 0, FsName: "powercut", Name: "powercut"}})
 	if err != nil {
 		t.Skipf("no file system can be mounted here, so no power is cut: %v", err)

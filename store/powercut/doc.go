@@ -1,12 +1,14 @@
 // Package powercut pulls the plug of a till at every write, and looks.
 //
-// Its tests put a file system of their own under the store's file, let a process
-// of its own sell there, and write down every write, every flush, every word that
-// the store gave and every request that left. From that log they make the states
-// that a power cut can leave: everything that was flushed, and of what was not any
-// part, in any order, torn at any sector. Each of them has to pass the check, to
-// hold every sale as it was acknowledged, and to lead to one charge when the till
-// goes on.
+// Its tests put a file system of their own under the store, let a process of its own
+// sell there, and write down every write, every name, every flush of a file or of the
+// directory, every word that the store gave and every request that left. Older sales
+// leave for archives meanwhile. From that log they make the states that a power cut can
+// leave: everything that was flushed, and of what was not any part, in any order, torn
+// at any sector, and the names of files as far as the directory had come. Each of them
+// has to pass the check, to hold every sale as it was acknowledged, in the file or in
+// an archive, and to lead to one charge when the till goes on; callers' keys and
+// payers' codes stay used, wherever their sales are.
 //
 // The process is another one because bbolt maps its file: a page fault that only
 // this process could answer would stop the collector of both.

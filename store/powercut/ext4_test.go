@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+const imageName = "disk.img"
+
 // run is a command of the system, which is root's.
 func run(name string, args ...string) (string, error) {
 	out, err := exec.Command(name, args...).CombinedOutput()
@@ -50,11 +52,14 @@ func attach(image, dir string) (undo func() error, err error) {
 // The same under a real file system: what is cut are the writes of ext4 to its
 // block device, and what is left is mounted, which replays its journal.
 func TestPowerCutUnderExt4(t *testing.T) {
-	d, under := mount(t, "disk.img")
-	image, dir := filepath.Join(under, "disk.img"), t.TempDir()
-	err := os.WriteFile(image, make([]byte, 16<<20), 0o600)
+	d, under := mount(t)
+	image, dir := filepath.Join(under, imageName), t.TempDir()
+	err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 16<<20))
 	if err == nil {
 		_, err = run("mkfs.ext4", "-q", "-F", "-b", "4096", image)
+	}
+	if err == nil {
+		_, err = run("sync", image, under) // it has a disk
 	}
 	var undo func() error
 	if err == nil {
@@ -80,10 +85,10 @@ func TestPowerCutUnderExt4(t *testing.T) {
 // lookExt4 mounts a state whose image is a disk.
 func (f *found) lookExt4(path string) (err error) {
 	dir := path + ".d"
-	if err := errors.Join(os.WriteFile(path, f.image, 0o600), os.MkdirAll(dir, 0o700)); err != nil {
+	if err := errors.Join(f.lay(path), os.MkdirAll(dir, 0o700)); err != nil {
 		return err
 	}
-	undo, err := attach(path, dir)
+	undo, err := attach(filepath.Join(path, imageName), dir)
 	if err != nil {
 		return err
 	}

@@ -2,37 +2,30 @@ package powercut
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
+	"path/filepath"
 	"testing"
-
-	"go.etcd.io/bbolt"
 
 	"qrposd/rules/sale"
 	"qrposd/store"
-	"qrposd/store/record"
 )
 
 // logOfRing lets a till sell and gives the log of its second record.
 func logOfRing(t *testing.T) []op {
 	t.Helper()
 	t.Setenv(withRing, "1")
-	d, dir := mount(t, ringName)
-	sellAt(t, d, dir, "")
-	return d.log
+	return only(logOf(t, ""), ringName)
 }
 
 // lookRing has a store put together of a second record alone: its own file is gone.
-func (f *found) lookRing(path string) error {
-	o := options()
-	o.Salvage = path + ".ring"
-	_ = os.Remove(path) // of the state before
-	if err := os.WriteFile(o.Salvage, f.image, 0o600); err != nil {
+func (f *found) lookRing(dir string) error {
+	if err := f.lay(dir); err != nil {
 		return err
 	}
+	path, o := filepath.Join(dir, storeName), options()
+	o.Salvage = filepath.Join(dir, ringName)
 	r, err := store.Recover(f.t.Context(), path, o, store.Recovering{Cause: store.ErrCorrupt})
 	if err != nil {
 		return fmt.Errorf("recovering: %w", err)
@@ -40,7 +33,7 @@ func (f *found) lookRing(path string) error {
 	if s := r.Salvaged; !s.Whole {
 		return fmt.Errorf("it is not whole: %+v", *s)
 	}
-	if err := f.same(path); err != nil {
+	if err := f.holds(path, recovers); err != nil {
 		return err
 	}
 	if f.resume {
@@ -49,63 +42,14 @@ func (f *found) lookRing(path string) error {
 	return nil
 }
 
-// same holds every sale that was acknowledged against what came back: the same bytes,
-// with a later fact that nobody was told, or with the word that its record was lost.
-func (f *found) same(path string) error {
-	report, err := store.CheckFile(path)
-	if err = errors.Join(err, report.Err()); err != nil {
-		return fmt.Errorf("check: %w", err)
+// recovers is what may differ in a sale that came back: a later fact that nobody was
+// told, or the word that its record was lost.
+func recovers(was, s sale.Sale) bool {
+	more := s.Facts - was.Facts
+	if s.Restored != nil {
+		more--
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	told, known := maps.Clone(f.told), map[string]bool{}
-	err = db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("sale")).ForEach(func(k, v []byte) error {
-			body, err := record.Open(k, v)
-			var s, was sale.Sale
-			if err = errors.Join(err, json.Unmarshal(body, &s)); err != nil {
-				return err
-			}
-			for _, a := range s.Attempts {
-				known[a.OrderNo] = true
-			}
-			for _, r := range s.Refunds {
-				known[r.No] = known[r.No] || r.Tries > 0
-			}
-			text := told[s.ID]
-			delete(told, s.ID)
-			if text == "" || text == string(body) {
-				return nil
-			}
-			if err := json.Unmarshal([]byte(text), &was); err != nil {
-				return err
-			}
-			more := s.Facts - was.Facts
-			if s.Restored != nil {
-				more--
-			}
-			if more < 0 || more > 1 || s.Amount != was.Amount || s.Key != was.Key || len(s.Attempts) < len(was.Attempts) {
-				return fmt.Errorf("sale %s was acknowledged as %s and is %s", s.ID, text, body)
-			}
-			return nil
-		})
-	})
-	if err = errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	for id := range told {
-		return fmt.Errorf("sale %s was acknowledged and is lost", id)
-	}
-	for _, sent := range []map[string]bool{f.sent, f.refunded} {
-		for no := range sent {
-			if !known[no] {
-				return fmt.Errorf("%s left the till and is not on record", no)
-			}
-		}
-	}
-	return nil
+	return more >= 0 && more <= 1 && s.Amount == was.Amount && s.Key == was.Key && len(s.Attempts) >= len(was.Attempts)
 }
 
 // The plug is pulled at every write of the second record, and the store's own file is

@@ -38,6 +38,8 @@ const (
 	noFlush = "no flush"       // the store does not wait for the disk
 	blind   = "no intent"      // a charge leaves before it is on record
 	lies    = "flushes no one" // the disk says that it has flushed and has not
+	unsaved = "unsaved past"   // the disk says so of archives alone
+	unnamed = "unnamed past"   // and of their names alone
 	goesOn  = "goes on"        // the till takes a commit that failed for one that did not, and goes on
 )
 
@@ -102,6 +104,20 @@ func (p *provider) do(s sale.Sale, step sale.Step) sale.Event {
 // quick is the schedule of a till that nobody waits for.
 func quick() sale.Plan { return sale.DefaultPlan().Scale(1e6) }
 
+// codeOf is the code that a payer shows for an order.
+func codeOf(step sale.Step) string {
+	if step.Do != sale.Charge {
+		return ""
+	}
+	return "code of " + step.OrderNo
+}
+
+// begin makes a sale under a caller's key, or gives the one that was made under it.
+func begin(db *store.DB, key string) (sale.Sale, bool, error) {
+	n := sale.New{Flow: sale.Payer, Amount: money.Money{Minor: 100, Currency: "CNY"}, Description: key, Operator: "c1"}
+	return db.Begin(context.Background(), n, "session of "+key, sale.Once{Key: key})
+}
+
 // drive takes a sale as far as it goes by itself.
 func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done func(sale.Sale)) (sale.Sale, error) {
 	watch := sale.Watch{}
@@ -121,7 +137,7 @@ func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done f
 		}
 		if s.NeedsIntent(step) {
 			var err error
-			if s, err = db.Commit(context.Background(), s.ID, s.Intent(step, req, ""), sale.Once{}); err != nil {
+			if s, err = db.Commit(context.Background(), s.ID, s.Intent(step, req, codeOf(step)), sale.Once{}); err != nil {
 				if s, err = forgive(db, s, err, bug); err != nil {
 					return s, err
 				}
@@ -152,6 +168,15 @@ func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done f
 	return s, fmt.Errorf("%s does not end: %s", s.ID, s.State)
 }
 
+// leave moves a piece of what is old, as Tend does, which minds no failure.
+func leave(db *store.DB) error {
+	_, err := db.Rotate(context.Background())
+	if errors.Is(err, store.ErrInDoubt) {
+		return err
+	}
+	return nil
+}
+
 // forgive is what the store never does: it goes on after a commit that is in doubt, as
 // if what it can read now were on the disk.
 func forgive(db *store.DB, s sale.Sale, err error, bug string) (sale.Sale, error) {
@@ -171,7 +196,7 @@ func forgive(db *store.DB, s sale.Sale, err error, bug string) (sale.Sale, error
 }
 
 func options() store.Options {
-	return store.Options{Till: "T1", Secret: []byte("merchant secret of a test"), Plan: quick()}
+	return store.Options{Till: "T1", Secret: []byte("merchant secret of a test"), Plan: quick(), Rotation: store.Rotation{Keep: 2, Batch: 2, After: 1}}
 }
 
 func open(path string) (*store.DB, error) { return store.Open(path, options()) }
@@ -213,14 +238,18 @@ func sell(dir, bug string) error {
 		say("done", string(b))
 	}
 	for i := range sales {
-		amount := money.Money{Minor: int64(100 + i), Currency: "CNY"}
-		s, _, err := db.Begin(context.Background(), sale.New{Flow: sale.Payer, Amount: amount, Description: "tea", Operator: "c1"}, fmt.Sprint("session", i), sale.Once{Key: fmt.Sprint("key", i)})
+		s, _, err := begin(db, fmt.Sprint("key", i))
 		if err != nil {
 			return err
 		}
 		done(s)
 		if s, err = drive(db, s, p, true, bug, done); err != nil {
 			return err
+		}
+		for range 4 { // older sales leave while others are made
+			if err := leave(db); err != nil {
+				return err
+			}
 		}
 		if i%3 > 0 || s.State != sale.Paid {
 			continue
@@ -239,7 +268,7 @@ func sell(dir, bug string) error {
 // logOf lets a till sell on a recorded disk and gives the log.
 func logOf(t *testing.T, bug string) []op {
 	t.Helper()
-	d, dir := mount(t, storeName)
+	d, dir := mount(t)
 	sellAt(t, d, dir, bug)
 	return d.log
 }
