@@ -57,7 +57,7 @@ func TestAMismatchThroughPowerCuts(t *testing.T) {
 				s := st.shift(t, built(t).faulty, c.scene.conf...)
 				s.start("QRPOSD_KILL=" + c.point)
 				s.serve(one(c.scene.basket()))
-				if !s.died(30 * time.Second) {
+				if !s.died() {
 					t.Fatalf("%s never passed %s:\n%s", c.scene, c.point, s.d.log)
 				}
 				s.start()
@@ -88,7 +88,7 @@ func TestACaseIsClosedThroughPowerCuts(t *testing.T) {
 			if out, err := s.cli(closing...); err == nil {
 				t.Fatalf("the till that was cut off answered: %s", out)
 			}
-			if !s.died(30 * time.Second) {
+			if !s.died() {
 				t.Fatalf("it never passed %s:\n%s", point, s.d.log)
 			}
 			s.start()

@@ -65,10 +65,10 @@ var patient = edit{"timing", `reverse_earliest = "25s"`}
 func (st *street) shift(t testing.TB, exe string, edits ...edit) *shift {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	t.Cleanup(cancel)
 	n, addr := st.addrs.next()
 	id := fmt.Sprintf("K%03d", n)
 	s := &shift{t: t, o: st.o, id: id, ctx: ctx}
+	t.Cleanup(func() { cancel(); s.people.Wait() }) // whoever is served still would speak of a test that is over
 	s.d = newTill(t, st.o, exe, id, func(conf string) string {
 		for _, e := range append(edits, patient) {
 			conf = strings.Replace(conf, "["+e.section+"]\n", "["+e.section+"]\n"+e.line+"\n", 1)
@@ -98,14 +98,18 @@ func (s *shift) kill() {
 	s.d.kill()
 }
 
+// passes is how long a till may take to a fault point: seconds, on a machine that has
+// nothing else to do.
+const passes = 2 * time.Minute
+
 // died waits until the till has pulled its own plug at a fault point.
-func (s *shift) died(limit time.Duration) bool {
+func (s *shift) died() bool {
 	select {
 	case err := <-s.d.ended:
 		s.d.ended <- err
 		s.kill()
 		return true
-	case <-time.After(limit):
+	case <-time.After(passes):
 		return false
 	}
 }
