@@ -167,8 +167,8 @@ func (c *checker) refunds(s *sale.Sale, bad func(string, ...any)) {
 	promised := make(map[string]int64)
 	for i := range s.Refunds {
 		r := &s.Refunds[i]
-		if r.State != sale.RefundBroken {
-			promised[r.OrderNo] += r.Amount.Minor
+		if n := r.Promised(); n != 0 {
+			promised[r.OrderNo] += n
 		}
 		if r.Amount.Currency != s.Amount.Currency || r.Amount.Minor <= 0 {
 			bad("I6: refund %s is of %s", r.No, r.Amount)

@@ -97,6 +97,29 @@ func TestNothingOwedEverLeavesTheQueue(t *testing.T) {
 	}
 }
 
+// A refund that the provider has closed leaves the queue when somebody has given the
+// money back in another way, and for good: nothing more of it can be promised.
+func TestARepaidRefundIsOwedNoMore(t *testing.T) {
+	path := newPath(t)
+	db := storetest.MustOpenAt(t, path)
+	s := paid(t, db)
+	commit(t, db, s.ID, sale.Event{Kind: sale.RefundRequested, Amount: cny, By: "Li"})
+	req, no := sale.NewRequest("POST", "/refund", []byte("{}"), sale.PayerCode{}), s.Current().OrderNo+"R1"
+	commit(t, db, s.ID, sale.Event{Kind: sale.RefundIntended, RefundNo: no, Request: &req})
+	commit(t, db, s.ID, sale.Event{Kind: sale.RefundFailed, RefundNo: no})
+	if list := owing(t, db); len(list) != 1 || !list[0].Stuck {
+		t.Fatalf("closed by the provider, it owes %+v", list)
+	}
+	commit(t, db, s.ID, said(sale.Repaid, ""))
+	if list := owing(t, db); len(list) != 0 {
+		t.Errorf("given back, it owes %+v", list)
+	}
+	ev := sale.Event{Kind: sale.RefundRequested, Amount: cny, By: "Li"}
+	if _, err := db.Commit(t.Context(), s.ID, ev, sale.Once{}); err == nil {
+		t.Error("it is promised once more")
+	}
+}
+
 // Whoever asks for refunds at once, no more is promised than was paid, and never more
 // of them than the provider takes: both are decided in the transaction.
 func TestConcurrentRefundsAddUp(t *testing.T) {

@@ -48,6 +48,7 @@ var payerSayings = map[string][2]Text{
 	"reversing":         {{"Taking the payment back", "正在撤销付款"}, {doNotPay + "If money was taken, it goes back to you.", doNotPayZh + "如已扣款，将退还给您。"}},
 	"paid":              {{"Paid", "已付款"}, {"Thank you.", "谢谢惠顾。"}},
 	"refund_failed":     {{askTheCashier, askTheCashierZh}, {"The refund did not go through.", "退款未成功。"}},
+	"refund_repaid":     {{"Your money was given back", "款项已退还"}, {"The shop gave it back in another way.", "商家已以其他方式退还。"}},
 	"refund_held":       {{askTheCashier, askTheCashierZh}, {"The refund is not finished yet.", "退款尚未完成。"}},
 	"taken_over":        {{"Not certain yet", "结果尚不确定"}, {doNotPay + "We go on asking WeChat Pay; what is not owed goes back to you.", doNotPayZh + "我们会继续向微信支付查询，多付的款项将退还给您。"}},
 	"refund_promised":   {{"Your refund is promised", "退款已承诺"}, {"It has not been sent yet. It goes to you by itself as soon as WeChat Pay takes it.", "尚未发出。微信支付受理后将自动退还给您。"}},

@@ -122,6 +122,7 @@ var faults = map[string]Text{
 	"refund_too_many":      {"The provider takes no more refunds of this payment. Refund the rest in its merchant platform.", "该笔付款的退款次数已达上限，请在商户平台退还余款。"},
 	"nothing_owed":         {"This sale owes nothing.", "该交易没有待办事项。"},
 	"nothing_to_set_aside": {"No refund of this sale waits. A payment that is not certain is taken over.", "该交易没有待处理的退款。结果不确定的付款请使用人工接管。"},
+	"nothing_to_repay":     {"No refund of this sale has failed. Do not give money back for it in another way.", "该交易没有失败的退款，请勿以其他方式退款。"},
 	"sale_taken_over":      {"Somebody has taken this sale over already.", "该交易已由人工接管。"},
 	"queue_waits":          {"Something has been owed to a customer for too long. Look at the list of what is owed.", "有对顾客的款项长时间未处理，请查看待办列表。"},
 }

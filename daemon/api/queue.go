@@ -102,7 +102,7 @@ var jobSayings = map[sale.DebtKind][2]Text{
 	sale.DebtTrace:       {{"The till was restored from a backup and asks what became of this sale.", "本机已从备份恢复，正在查询该笔交易的后续。"}, {"Nothing. It refunds and charges nothing before it knows.", "无需操作。查清之前不会收款或退款。"}},
 	sale.DebtRefund:      {{"A refund is promised and WeChat Pay has not confirmed it.", "退款已承诺，微信支付尚未确认。"}, {"The till sends it by itself, under the same number. Do not hand out cash for it as well.", "本机会以同一单号自动发送。请勿另付现金。"}},
 	sale.DebtHeld:        {{"WeChat Pay holds a refund until a person finishes it.", "退款滞留在微信支付，需人工处理。"}, {"Finish it in the merchant platform. The till asks until it has arrived.", "请在商户平台处理，本机会持续查询直至到账。"}},
-	sale.DebtFailed:      {{"WeChat Pay has closed a refund without paying it. The money is still the shop's.", "微信支付已关闭退款，款项仍在商家账户。"}, {"Retry: it is promised again under a new number. Where the customer has got the money in another way, set it aside and say how.", "请重试，将以新单号重新退款。若已用其他方式退还，请搁置并注明方式。"}},
+	sale.DebtFailed:      {{"WeChat Pay has closed a refund without paying it. The money is still the shop's.", "微信支付已关闭退款，款项仍在商家账户。"}, {"Retry: it is promised again under a new number. Where the customer has got the money in another way, say so and how.", "请重试，将以新单号重新退款。若已用其他方式退还，请登记并注明方式。"}},
 }
 
 // Worded is the job with what it says in words.

@@ -71,6 +71,7 @@ var sayings = map[string][2]Text{
 	"taken_over":        {{"Not certain, taken over", "结果尚不确定，已人工接管"}, {"Serve the next customer. Do not charge again in this sale: the till goes on asking WeChat Pay and says here how it ended.", "可接待下一位顾客。请勿重复收款：本机将继续向微信支付查询并在此显示结果。"}},
 	"paid":              {{"Paid", "已付款"}, {"WeChat Pay has confirmed the payment.", "微信支付已确认收款。"}},
 	"refund_failed":     {{"Refund failed", "退款失败"}, {"The money is still the shop's. Give it back another way, or ask WeChat Pay.", "款项仍在商家账户。请以其他方式退款，或联系微信支付。"}},
+	"refund_repaid":     {{"Given back another way", "已以其他方式退款"}, {"Somebody gave the customer the money. WeChat Pay still has the payment. Do not refund again.", "已有人将款项退给顾客，该笔收款仍在微信支付。请勿重复退款。"}},
 	"refund_held":       {{"The refund needs a person", "退款需人工处理"}, {"WeChat Pay holds the refund. Finish it in the merchant platform; do not give the money back another way.", "退款滞留在微信支付，请在商户平台处理，勿以其他方式重复退款。"}},
 	"refund_promised":   {{"Refund promised, not yet sent", "退款已承诺，尚未发出"}, {"WeChat Pay has not accepted it yet. The till sends it by itself, also after the network was gone. Do not hand out cash too, and tell the customer so.", "微信支付尚未受理。网络恢复后本机会自动发送。请勿另付现金，并告知顾客。"}},
 	"refund_aside":      {{"Refund set aside", "退款已搁置"}, {"Somebody has taken it out of the till's hands: nothing is sent until it is retried. Do not refund again.", "已有人搁置该退款，重试之前不会发送。请勿重复退款。"}},
@@ -154,6 +155,9 @@ func stage(s *sale.Sale) string {
 		if n := len(s.Refunds); n > 0 && s.Refunds[n-1].State == sale.RefundHeld {
 			return "refund_held"
 		} else if n > 0 && s.Refunds[n-1].State == sale.RefundBroken {
+			if s.Refunds[n-1].Repaid != nil {
+				return "refund_repaid"
+			}
 			return "refund_failed"
 		}
 	case sale.Refunding:

@@ -82,6 +82,9 @@ func spokenFor(s sale.Sale) (all []sale.Sale) {
 			s.TakenOver = &sale.Takeover{OrderNo: "S1", By: "Li", Saw: saw, Note: "looked"}
 			all = append(all, s)
 		}
+	case sale.Paid:
+		s.Refunds = []sale.Refund{{No: "R1", State: sale.RefundBroken, Repaid: &sale.Repayment{By: "Li", How: "cash"}}}
+		all = append(all, s)
 	case sale.Refunding:
 		s.Aside = &sale.Aside{By: "Li", Why: "cash"}
 		all = append(all, s)

@@ -89,6 +89,41 @@ func TestARefundIsPromisedOffline(t *testing.T) {
 	finish(t, o, d)
 }
 
+// A refund that the provider closes keeps the till where it is until somebody has given
+// the money back in another way; after that nothing of it can be given back again.
+func TestAClosedRefundIsRepaid(t *testing.T) {
+	o := startOutside(t, brisk)
+	d := faultTill(t, o, "OFF3", "v3", o.url)
+	s := charge(t, o, d, "12.29", 10*time.Second) // the provider closes its first refund
+	until(t, d, s.ID, "paid")
+	if _, err := d.api.Refund(soon(t), s.ID, api.NewRefund{Amount: "2.29", Operator: "Li"}, rand.Text()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, d, s.ID, "refund_failed")
+	if code, out := d.leave(t, "-addr", d.api.Base, "-for", "removal"); code != 77 || !strings.Contains(out, "another way, say so") {
+		t.Errorf("it owes a refund: %d, %s", code, out)
+	}
+	out, err := exec.Command(d.exe, "queue", "repaid", "-addr", d.api.Base, "-operator", "Wang", "-reason", "in cash", string(s.ID)).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "owes nothing") {
+		t.Errorf("repaid: %v\n%s", err, out)
+	}
+	d.kill()
+	if !d.start() {
+		t.Fatalf("the till did not open:\n%s", d.log)
+	}
+	v := until(t, d, s.ID, "refund_repaid")
+	if _, err := d.api.Refund(soon(t), s.ID, api.NewRefund{Amount: "10.01", Operator: "Li"}, rand.Text()); err == nil {
+		t.Error("more goes back than was paid")
+	}
+	if code, out := d.leave(t, "-addr", d.api.Base, "-for", "removal"); code != 0 {
+		t.Errorf("nothing is owed: %d, %s", code, out)
+	}
+	if got := o.orders()[v.History.Attempts[0].OrderNo]; got.Net != 1229 {
+		t.Errorf("the provider saw %+v", got)
+	}
+	finish(t, o, d)
+}
+
 // Somebody has seen that a charge was not paid, and it was: the sale is never told as
 // paid, takes no other code, and the money goes back by itself.
 func TestATakeoverSettlesNothing(t *testing.T) {

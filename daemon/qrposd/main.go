@@ -81,7 +81,7 @@ func verbs() []verb {
 		{"serve", "-config FILE", "run the till", serve},
 		{"sale", "open|ls|show|cancel|refund|scan|take-over ...", "make and look at sales of a running till", saleVerb},
 		{"case", "ls|show|close ...", "look at what waits for the owner of a running till, and close it", caseVerb},
-		{"queue", "ls|show|retry|set-aside ...", "look at what a running till owes, and have it go on or leave it", queueVerb},
+		{"queue", "ls|show|retry|set-aside|repaid ...", "look at what a running till owes, and have it go on or leave it", queueVerb},
 		{"leave", "-for update|reset|removal|logout", "say whether the till may be taken away: not while it owes money", leave},
 		{"bill", "ls|fetch|show ...", "look at the provider's bills of a running till, and fetch one anew", billVerb},
 		{"day", "x|z|ls|show|drawer ...", "look at the day of a running till, close it, and enter what is in a drawer", dayVerb},

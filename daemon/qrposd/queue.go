@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"qrposd/daemon/api"
@@ -19,14 +20,14 @@ type queueFlags struct {
 // queueVerb looks at what a running till owes, and says what a person has to say of
 // it.
 func queueVerb(ctx context.Context, c *call) error {
-	what, err := c.kind("queue takes ls, show, retry or set-aside")
+	what, err := c.kind("queue takes ls, show, retry, set-aside or repaid")
 	if err != nil {
 		return err
 	}
 	var f queueFlags
 	c.flags.StringVar(&f.addr, "addr", defaultAddr, "the `URL` of the till")
-	c.flags.StringVar(&f.operator, "operator", "", "retry, set-aside: who says so, on record")
-	c.flags.StringVar(&f.reason, "reason", "", "retry, set-aside: why, on record")
+	c.flags.StringVar(&f.operator, "operator", "", "retry, set-aside, repaid: who says so, on record")
+	c.flags.StringVar(&f.reason, "reason", "", "retry, set-aside: why; repaid: how the customer got the money; on record")
 	c.flags.BoolVar(&f.json, "json", false, "print JSON")
 	if err := c.parse(); err != nil {
 		return err
@@ -39,8 +40,8 @@ func queueVerb(ctx context.Context, c *call) error {
 		}
 		return err
 	}
-	if what != "show" && what != "retry" && what != "set-aside" {
-		return usage(fmt.Sprintf("queue does not %.20q; it takes ls, show, retry or set-aside", what))
+	if !slices.Contains([]string{"show", "retry", "set-aside", "repaid"}, what) {
+		return usage(fmt.Sprintf("queue does not %.20q; it takes ls, show, retry, set-aside or repaid", what))
 	}
 	if len(c.args) != 1 {
 		return usage(fmt.Sprintf("queue %s takes the number of a sale, after the flags", what))

@@ -65,6 +65,7 @@ var hints = map[string]string{
 	"refund_too_many":      "refund the rest in the provider's merchant platform",
 	"nothing_owed":         "the sale needs nobody: it owes nothing",
 	"nothing_to_set_aside": "only refunds can be set aside; a payment that is not certain is taken over",
+	"nothing_to_repay":     "only money of a refund that the provider has closed is given back in another way; look at the refund first",
 	"sale_taken_over":      "look at the sale: it says who has taken it over and what they saw",
 }
 

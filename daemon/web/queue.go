@@ -49,11 +49,12 @@ func (s *Server) queueRoutes(r *router) {
 	}
 	unknown := codes{http.StatusNotFound: {"sale_not_found"}}
 	invalid := codes{http.StatusUnprocessableEntity: {"request_invalid"}}
-	notNow := codes{http.StatusConflict: {"nothing_owed", "nothing_to_set_aside", "refund_too_many"}}
+	notNow := codes{http.StatusConflict: {"nothing_owed", "nothing_to_set_aside", "nothing_to_repay", "refund_too_many"}}
 	register(r, r.op(http.MethodGet, "/v1/queue", "listQueue", "List what is owed, the soonest due first"), s.queue)
 	register(r, r.op(http.MethodGet, "/v1/queue/{id}", "getJob", "Look at what one sale owes, with its history", unknown, invalid), s.job)
 	register(r, r.op(http.MethodPost, "/v1/queue/{id}/retry", "retryJob", "Have the till go on at once: it asks first, and charges nothing", unknown, notNow), s.say(sale.Resumed))
 	register(r, r.op(http.MethodPost, "/v1/queue/{id}/set-aside", "setJobAside", "Take the refunds that wait out of the till's hands", unknown, notNow), s.say(sale.SetAside))
+	register(r, r.op(http.MethodPost, "/v1/queue/{id}/repaid", "repayJob", "Say that the customer got the money of a failed refund in another way, and how", unknown, notNow), s.say(sale.Repaid))
 	register(r, r.op(http.MethodPost, "/v1/sales/{id}/take-over", "takeOverSale",
 		"Say what was seen of a payment that is not certain: it frees the counter and settles nothing", unknown, codes{http.StatusConflict: {"sale_*"}}), s.takeOver)
 	register(r, r.op(http.MethodPost, "/v1/leave", "leave", "Ask whether the till may be updated or removed, or stand for it by name", codes{

@@ -83,7 +83,16 @@ func TestQueueCard(t *testing.T) {
 	if got := shop.get(t, id); got.Aside != nil || got.Resumed == 0 {
 		t.Errorf("%+v", got)
 	}
+	req, no := sale.NewRequest("POST", "/refund", []byte("{}"), sale.PayerCode{}), shop.get(t, id).Refunds[0].No
+	shop.apply(t, id, sale.Event{Kind: sale.RefundIntended, RefundNo: no, Request: &req}, sale.Event{Kind: sale.RefundFailed, RefundNo: no})
+	b.see("#queue-rows li", "Where the customer has got the money in another way")
+	b.do(chromedp.SendKeys(`#queue-rows input:first-child`, "Wang"), chromedp.SendKeys(`#queue-rows input:nth-child(2)`, "in cash"))
+	b.shot("repaid")
+	b.press(`#queue-rows button:nth-of-type(2)`)
+	b.see("#queue-rows li", "Nothing is owed")
 	b.press("#queue-close")
+	b.see("#headline", "Given back another way")
+	b.see("#advice", "Do not refund again")
 	b.clean()
 }
 
@@ -134,6 +143,7 @@ func TestQueueOverHTTP(t *testing.T) {
 		{"POST", "/v1/queue/" + string(doubt) + "/retry", `{"operator":"Li"}`, 422, "request_invalid"},
 		{"POST", "/v1/queue/" + string(doubt) + "/set-aside", signed, 409, "nothing_to_set_aside"},
 		{"POST", "/v1/queue/" + string(paid) + "/retry", signed, 409, "nothing_owed"},
+		{"POST", "/v1/queue/" + string(paid) + "/repaid", signed, 409, "nothing_to_repay"},
 		{"POST", "/v1/sales/" + string(paid) + "/take-over", `{"operator":"Li","reason":"seen","saw":"paid"}`, 409, "sale_paid"},
 		{"POST", "/v1/sales/" + string(doubt) + "/take-over", `{"operator":"Li","reason":"seen","saw":"perhaps"}`, 422, "request_invalid"},
 		{"POST", "/v1/sales/" + string(doubt) + "/take-over", `{"operator":"Li","reason":"seen","saw":"not_paid"}`, 200, ""},

@@ -145,7 +145,7 @@ func (s Sale) clone() Sale {
 // goes back than came.
 func (s *Sale) guard(ev Event) error {
 	switch ev.Kind {
-	case TakenOver, SetAside, Resumed, Left:
+	case TakenOver, SetAside, Resumed, Repaid, Left:
 		return s.guardRemark(ev)
 	case Assessed:
 		if ev.Judgement == nil {
@@ -241,7 +241,7 @@ func (s *Sale) record(ev Event) error {
 		return s.setPrice(ev)
 	case Agreed, Approved:
 		s.consent(ev)
-	case TakenOver, SetAside, Resumed, Left:
+	case TakenOver, SetAside, Resumed, Repaid, Left:
 		s.recordRemark(ev)
 	case LivenessOpened, LivenessPassed, LivenessFailed:
 		s.recordLiveness(ev)

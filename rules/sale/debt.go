@@ -23,7 +23,7 @@ const (
 	// DebtHeld: the provider holds a refund until a person finishes it there.
 	DebtHeld DebtKind = "refund_held"
 	// DebtFailed: the provider has closed a refund without paying it, and nobody has
-	// promised that money again.
+	// promised that money again or given it back in another way.
 	DebtFailed DebtKind = "refund_failed"
 )
 
@@ -77,7 +77,7 @@ func (s *Sale) refundDebt(i int) DebtKind {
 		return DebtHeld
 	case RefundBroken:
 		taken := s.Refunds[i].Tries == 0 && !s.Refunds[i].Found // back before it was sent: its money had gone another way
-		if !taken && !s.untraced(s.Refunds[i].OrderNo) && !s.replaced(i) && s.broken(i).Minor > 0 {
+		if s.Refunds[i].Repaid == nil && !taken && !s.untraced(s.Refunds[i].OrderNo) && !s.replaced(i) && s.broken(i).Minor > 0 {
 			return DebtFailed
 		}
 	}
@@ -115,6 +115,16 @@ func (s *Sale) Stuck() bool {
 			if s.Aside != nil && r.Tries == 0 {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// owes says that one of the refunds is such a debt.
+func (s *Sale) owes(kind DebtKind) bool {
+	for i := range s.Refunds {
+		if s.refundDebt(i) == kind {
+			return true
 		}
 	}
 	return false

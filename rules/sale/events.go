@@ -135,6 +135,9 @@ const (
 	SetAside Kind = "set_aside"
 	// Resumed: somebody has the till go on with what it owes, at once: it asks first.
 	Resumed Kind = "resumed"
+	// Repaid: somebody has given the money of refunds that the provider closed back in
+	// another way. It is not promised again.
+	Repaid Kind = "repaid"
 	// Left: somebody took the till away, to update or to remove it, in spite of what
 	// the sale owes.
 	Left Kind = "left"
@@ -146,7 +149,7 @@ func Kinds() []Kind {
 		Begun, Priced, NotPriced, Assessed, Agreed, Approved, LivenessOpened, LivenessPassed, LivenessFailed, OrderIntended, Ordered, OrderRefused, ChargeIntended, ChargeRefused, NotSent, Waiting, Missing, Unclear, Received, PayFailed,
 		CancelRequested, CloseIntended, Closed, ReverseIntended, TakenBack, Irreversible, Concluded, Restored, OrderFound, RefundFound, Traced,
 		OfflineShown, OfflineRefused, Attested, ReceiptFound, DisputeRaised, Reconciled, RefundRequested, RefundIntended,
-		RefundPending, RefundDone, RefundFailed, TakenOver, SetAside, Resumed, Left,
+		RefundPending, RefundDone, RefundFailed, TakenOver, SetAside, Resumed, Repaid, Left,
 	}
 }
 

@@ -71,6 +71,8 @@ func (d *till) invariants() {
 	for _, r := range d.s.Refunds {
 		if r.State != RefundBroken {
 			promised[r.OrderNo] += r.Amount.Minor
+		} else if r.Repaid != nil {
+			promised[r.OrderNo] += r.Repaid.Amount.Minor
 		}
 	}
 	for no, sum := range promised {
@@ -168,7 +170,7 @@ func (d *till) verify(step Step) Event {
 func (d *till) people() {
 	switch rapid.IntRange(0, 33).Draw(d.t, "people") {
 	case 8, 9, 10:
-		ev := d.remark(rapid.SampledFrom([]Kind{TakenOver, SetAside, Resumed, Left}).Draw(d.t, "remark"))
+		ev := d.remark(rapid.SampledFrom([]Kind{TakenOver, SetAside, Resumed, Repaid, Left}).Draw(d.t, "remark"))
 		if _, err := d.s.Apply(ev); err == nil {
 			d.commit(ev)
 		}

@@ -1,6 +1,10 @@
 package sale
 
-import "fmt"
+import (
+	"fmt"
+
+	"qrposd/rules/money"
+)
 
 // A remark is what a person says of a sale that the till cannot bring to its end by
 // itself. It is on record with a name and a reason. None of them settles a sale as
@@ -32,19 +36,29 @@ type Aside struct {
 	At  Instant `json:"at"`
 }
 
+// Repayment is that somebody has given a payer the money of a refund that the provider
+// has closed: in cash, by a transfer. The books keep it with the provider, where it is;
+// what left the drawer is a line of the drawer.
+type Repayment struct {
+	By     string      `json:"by"`
+	How    string      `json:"how"`
+	Amount money.Money `json:"amount"` // what could still be promised of the refund
+	At     Instant     `json:"at"`
+}
+
 // Purposes are what a till that owes money may be taken away for: the codes of a
 // Left.
 func Purposes() []string { return []string{"update", "reset", "removal", "logout"} }
 
 // remark says that k is a person's word and no fact about money.
 func (k Kind) remark() bool {
-	return k == TakenOver || k == SetAside || k == Resumed || k == Left
+	return k == TakenOver || k == SetAside || k == Resumed || k == Repaid || k == Left
 }
 
 // remarked adds to the table what may be said in any state.
 func remarked(t map[State]map[Kind]targets) map[State]map[Kind]targets {
 	for st, row := range t {
-		row[SetAside], row[Left] = targets{st}, targets{st}
+		row[SetAside], row[Repaid], row[Left] = targets{st}, targets{st}, targets{st}
 		row[Resumed] = targets{st}
 		if st == Paid || st == PartRefunded {
 			row[Resumed] = targets{st, Refunding}
@@ -68,6 +82,10 @@ func (s *Sale) guardRemark(ev Event) error {
 	case SetAside:
 		if !s.owesRefund() {
 			return refuse(s, ev, "nothing_to_set_aside", "no refund of it waits to be sent")
+		}
+	case Repaid:
+		if !s.owes(DebtFailed) {
+			return refuse(s, ev, "nothing_to_repay", "the provider has closed no refund of it that nobody has given back")
 		}
 	case Resumed:
 		if len(s.Debts()) == 0 {
@@ -95,6 +113,12 @@ func (s *Sale) recordRemark(ev Event) {
 		s.Cancel = s.Cancel || ev.Why.Code == SeenUnpaid
 	case SetAside:
 		s.Aside = &Aside{ev.By, ev.Why.Message, ev.At}
+	case Repaid:
+		for i := range s.Refunds {
+			if s.refundDebt(i) == DebtFailed {
+				s.Refunds[i].Repaid = &Repayment{ev.By, ev.Why.Message, s.broken(i), ev.At}
+			}
+		}
 	case Resumed:
 		s.Aside, s.Resumed = nil, ev.At
 		for i := range s.Refunds {

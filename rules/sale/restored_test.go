@@ -42,6 +42,8 @@ func lose(t *rapid.T, goOn restoration) {
 	for _, r := range was.Refunds {
 		if r.State != RefundBroken {
 			promised += r.Amount.Minor
+		} else if r.Repaid != nil {
+			promised += r.Repaid.Amount.Minor
 		}
 	}
 	for _, debt := range was.Debts() {

@@ -167,6 +167,18 @@ type Refund struct {
 	Sent    Instant     `json:"sent,omitempty"`
 	Tries   int         `json:"tries,omitempty"`
 	Found   bool        `json:"found,omitempty"` // the provider knew it and the restored record did not
+	Repaid  *Repayment  `json:"repaid,omitempty"`
+}
+
+// Promised is what of the order's money the refund takes, in minor units.
+func (r *Refund) Promised() int64 {
+	switch {
+	case r.State != RefundBroken:
+		return r.Amount.Minor
+	case r.Repaid != nil:
+		return r.Repaid.Amount.Minor
+	}
+	return 0
 }
 
 // Current is the latest attempt, nil before the first.
@@ -207,7 +219,8 @@ func (s *Sale) Refund(no string) *Refund {
 }
 
 // Refundable is what may still be promised back of an order's money: what was
-// paid less every refund that has not failed for good.
+// paid less every refund that has not failed for good, and what somebody gave back in
+// the place of those that have.
 func (s *Sale) Refundable(orderNo string) money.Money {
 	rest := money.Money{Currency: s.Amount.Currency}
 	if a := s.Attempt(orderNo); a == nil || a.End != EndPaid {
@@ -215,8 +228,8 @@ func (s *Sale) Refundable(orderNo string) money.Money {
 	}
 	rest.Minor = s.Amount.Minor
 	for i := range s.Refunds {
-		if r := &s.Refunds[i]; r.OrderNo == orderNo && r.State != RefundBroken {
-			rest.Minor -= r.Amount.Minor
+		if r := &s.Refunds[i]; r.OrderNo == orderNo {
+			rest.Minor -= r.Promised()
 		}
 	}
 	return rest

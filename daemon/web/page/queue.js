@@ -6,8 +6,8 @@ import { $, element, input } from './elements.js';
 // What is owed and not done. What each job is about comes in words from the API;
 // these are the labels around them.
 const labels = {
-  en: { title: 'Owed', close: 'Back', who: 'Your name', why: 'Reason', retry: 'Go on now', aside: 'Set aside', none: 'Nothing is owed.', todo: 'To do: ', next: 'next in {n} s', never: 'nothing happens by itself', unsure: 'No answer yet. Press the same button again.' },
-  zh: { title: '待办款项', close: '返回', who: '您的姓名', why: '原因', retry: '立即继续', aside: '搁置', none: '没有待办款项。', todo: '待办：', next: '{n} 秒后继续', never: '不会自动继续', unsure: '尚未收到答复。请再按同一按钮。' },
+  en: { title: 'Owed', close: 'Back', who: 'Your name', why: 'Reason', retry: 'Go on now', 'set-aside': 'Set aside', repaid: 'Given back another way', none: 'Nothing is owed.', todo: 'To do: ', next: 'next in {n} s', never: 'nothing happens by itself', unsure: 'No answer yet. Press the same button again.' },
+  zh: { title: '待办款项', close: '返回', who: '您的姓名', why: '原因', retry: '立即继续', 'set-aside': '搁置', repaid: '已以其他方式退还', none: '没有待办款项。', todo: '待办：', next: '{n} 秒后继续', never: '不会自动继续', unsure: '尚未收到答复。请再按同一按钮。' },
 }[lang];
 
 const quiet = ['watch', 'open']; // nobody waits for money
@@ -37,8 +37,9 @@ export function soon() {
 
 function card(j) {
   const who = input(labels.who, 64), why = input(labels.why, 200);
-  const buttons = ['retry', ...(j.debts.some((d) => d.kind.startsWith('refund')) ? ['set-aside'] : [])].map((what) => {
-    const b = element('button', what === 'retry' ? labels.retry : labels.aside);
+  const of = (kind) => j.debts.some((d) => d.kind.startsWith(kind));
+  const buttons = ['retry', of('refund_failed') && 'repaid', of('refund') && 'set-aside'].filter(Boolean).map((what) => {
+    const b = element('button', labels[what]);
     b.type = 'button';
     b.disabled = true;
     b.addEventListener('click', () => speak(j.id, what, { operator: who.value.trim(), reason: why.value.trim() }, b));

@@ -1,7 +1,7 @@
 // What both screens make of a sale's state. The words come with each sale.
 const signs = {
   good: ['paid', 'part_refunded', 'reconciled'],
-  back: ['refunded', 'refunding', 'refund_promised', 'giving_back', 'reversed', 'reversing'],
+  back: ['refunded', 'refund_repaid', 'refunding', 'refund_promised', 'giving_back', 'reversed', 'reversing'],
   doubt: ['in_doubt', 'payer_confirming', 'in_doubt_cancel', 'charging', 'qr_withdrawing', 'taken_over', 'refund_aside', 'refund_failed', 'refund_held', 'unconfirmed', 'disputed', 'receipt_given_up'],
   bad: ['declined', 'declined_final', 'declined_unseen', 'cancelled', 'cancelled_unseen', 'cancelled_offline', 'expired', 'expired_unseen'],
 };
