@@ -152,14 +152,7 @@ func stage(s *sale.Sale) string {
 		}
 		return "in_doubt"
 	case sale.Paid, sale.PartRefunded:
-		if n := len(s.Refunds); n > 0 && s.Refunds[n-1].State == sale.RefundHeld {
-			return "refund_held"
-		} else if n > 0 && s.Refunds[n-1].State == sale.RefundBroken {
-			if s.Refunds[n-1].Repaid != nil {
-				return "refund_repaid"
-			}
-			return "refund_failed"
-		}
+		return paidStage(s)
 	case sale.Refunding:
 		return refundStage(s)
 	case sale.Declined, sale.Cancelled, sale.Expired:
@@ -171,6 +164,23 @@ func stage(s *sale.Sale) string {
 		case s.State == sale.Declined && !s.Retryable():
 			return "declined_final"
 		}
+	}
+	return s.State.String()
+}
+
+// paidStage is where money stands that the shop has, after what was to go back of it.
+func paidStage(s *sale.Sale) string {
+	var last sale.Refund
+	if n := len(s.Refunds); n > 0 {
+		last = s.Refunds[n-1]
+	}
+	switch {
+	case last.State == sale.RefundHeld:
+		return "refund_held"
+	case last.State == sale.RefundBroken && last.Repaid != nil:
+		return "refund_repaid"
+	case last.State == sale.RefundBroken:
+		return "refund_failed"
 	}
 	return s.State.String()
 }
