@@ -32,15 +32,15 @@ type endurance struct {
 
 // window is what one by one is measured over: all that a rotation costs is in it once.
 type window struct {
-	sales              int
-	perSale, toDisk    int64 // bytes: handed to the kernel, and what it says it writes
-	commit, bare       []time.Duration
-	file, archives     int64
-	free               int
-	check, open        time.Duration
-	resident, private  int64 // bytes
-	archived, inFile   int
-	commits            int
+	sales             int
+	perSale, toDisk   int64 // bytes: handed to the kernel, and what it says it writes
+	commit, bare      []time.Duration
+	file, archives    int64
+	free              int
+	check, open       time.Duration
+	resident, private int64 // bytes
+	archived, inFile  int
+	commits           int
 }
 
 func endure(t *testing.T, r store.Rotation) *endurance {
