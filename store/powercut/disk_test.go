@@ -46,6 +46,8 @@ type disk struct {
 	mu  sync.Mutex // guards what follows
 	log []op
 
+	room room
+
 	flushes map[bool]int                // of archives, and of all else
 	fails   func(past bool, n int) bool // whether the n-th of them does; nil is none
 }
@@ -56,8 +58,16 @@ func (d *disk) add(o op) {
 	d.log = append(d.log, o)
 }
 
-// say puts a word of the process into the log.
-func (d *disk) say(text string) { d.add(op{kind: word, text: text}) }
+// say puts a word of the process into the log. One that says that there was no room is
+// heard: room is made.
+func (d *disk) say(text string) {
+	d.add(op{kind: word, text: text})
+	if verb, _, _ := strings.Cut(text, " "); verb == refused {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.room.made = true
+	}
+}
 
 // file is one file of the disk.
 type file struct {
@@ -74,6 +84,8 @@ var (
 	_ fs.NodeFsyncer  = (*disk)(nil)
 	_ fs.NodeWriter   = (*file)(nil)
 	_ fs.NodeFsyncer  = (*file)(nil)
+
+	_ fs.NodeAllocater = (*file)(nil)
 )
 
 // Create is of the file system.
@@ -90,7 +102,11 @@ func (d *disk) Create(ctx context.Context, name string, _, mode uint32, out *fus
 // Unlink is of the file system.
 func (d *disk) Unlink(_ context.Context, name string) syscall.Errno {
 	if child := d.GetChild(name); child != nil {
-		child.Operations().(*file).note(op{kind: take, text: name})
+		f := child.Operations().(*file)
+		f.note(op{kind: take, text: name})
+		if f.ballast && len(f.Data) > 0 {
+			d.released()
+		}
 	}
 	return 0
 }
@@ -119,8 +135,26 @@ func (f *file) note(o op) {
 
 // Write is of the file system.
 func (f *file) Write(ctx context.Context, h fs.FileHandle, data []byte, at int64) (uint32, syscall.Errno) {
+	full, part := f.disk.full(f)
+	if full && (!part || f.ballast) {
+		return 0, syscall.ENOSPC
+	}
+	if full { // some of it was written before there was no room
+		data = data[:len(data)/2]
+		f.note(op{kind: write, at: at, data: bytes.Clone(data)})
+		_, _ = f.MemRegularFile.Write(ctx, h, data, at)
+		return 0, syscall.ENOSPC
+	}
 	f.note(op{kind: write, at: at, data: bytes.Clone(data)})
 	return f.MemRegularFile.Write(ctx, h, data, at)
+}
+
+// Allocate sets blocks aside, for the ballast.
+func (f *file) Allocate(ctx context.Context, h fs.FileHandle, at, size uint64, mode uint32) syscall.Errno {
+	if full, _ := f.disk.full(f); full {
+		return syscall.ENOSPC
+	}
+	return f.MemRegularFile.Allocate(ctx, h, at, size, mode)
 }
 
 // Setattr is of the file system.

@@ -10,6 +10,10 @@
 // an archive, and to lead to one charge when the till goes on; callers' keys and
 // payers' codes stay used, wherever their sales are.
 //
+// The same disk has no room at any of the writes, for one of them, until the till gives
+// its ballast back, or until a person makes some: what was refused is not on record, all
+// else is, and the sale goes on from there.
+//
 // The process is another one because bbolt maps its file: a page fault that only
 // this process could answer would stop the collector of both.
 //

@@ -17,6 +17,7 @@ import (
 	"unsafe"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"qrposd/rules/money"
 	"qrposd/rules/sale"
@@ -31,6 +32,8 @@ const (
 	fault     = "QRPOSD_POWERCUT_FAULT"
 	withRing  = "QRPOSD_POWERCUT_RING"
 	ringName  = "till.db.salvage"
+	isSmall   = "QRPOSD_POWERCUT_SMALL"
+	refused   = "refused" // the word for what was not recorded for want of room
 )
 
 // The bugs that are planted to see whether anybody notices.
@@ -40,6 +43,7 @@ const (
 	lies    = "flushes no one" // the disk says that it has flushed and has not
 	unsaved = "unsaved past"   // the disk says so of archives alone
 	unnamed = "unnamed past"   // and of their names alone
+	deaf    = "deaf"           // the till takes a commit that was refused for one that was not
 	goesOn  = "goes on"        // the till takes a commit that failed for one that did not, and goes on
 )
 
@@ -53,63 +57,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
-}
-
-// provider knows which orders were paid and which refunds were made.
-type provider struct {
-	paid    map[string]bool
-	refunds map[string]bool
-	double  []string         // orders that were charged by a second request
-	lose    func(n int) bool // whether the answer to the n-th charge is lost
-	sent    func(word, what string)
-	charges int
-}
-
-func newProvider() *provider {
-	return &provider{paid: map[string]bool{}, refunds: map[string]bool{}, lose: func(int) bool { return false }, sent: func(string, string) {}}
-}
-
-func (p *provider) do(s sale.Sale, step sale.Step) sale.Event {
-	ev := sale.Event{Kind: sale.Missing, OrderNo: step.OrderNo, RefundNo: step.RefundNo, Amount: s.Amount, TransactionID: "42" + step.OrderNo}
-	switch step.Do {
-	case sale.Charge:
-		p.sent("sent", step.OrderNo)
-		if p.paid[step.OrderNo] {
-			p.double = append(p.double, step.OrderNo)
-		}
-		p.paid[step.OrderNo] = true
-		ev.Kind = sale.Received
-		if p.charges++; p.lose(p.charges) {
-			ev.Kind = sale.Unclear
-		}
-	case sale.Query, sale.Close, sale.Reverse:
-		if p.paid[step.OrderNo] {
-			ev.Kind = sale.Received
-		}
-	case sale.SendRefund:
-		p.sent("refunded", step.RefundNo)
-		p.refunds[step.RefundNo] = true
-		ev.Kind = sale.RefundDone
-	case sale.QueryRefund:
-		if p.refunds[step.RefundNo] {
-			ev.Kind = sale.RefundDone
-		}
-	}
-	if ev.Kind == sale.Received {
-		ev.Verdict = sale.Mismatch // the most that a payment makes the store write
-	}
-	return ev
-}
-
-// quick is the schedule of a till that nobody waits for.
-func quick() sale.Plan { return sale.DefaultPlan().Scale(1e6) }
-
-// codeOf is the code that a payer shows for an order.
-func codeOf(step sale.Step) string {
-	if step.Do != sale.Charge {
-		return ""
-	}
-	return "code of " + step.OrderNo
 }
 
 // begin makes a sale under a caller's key, or gives the one that was made under it.
@@ -136,11 +83,11 @@ func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done f
 			ev = p.do(s, step)
 		}
 		if s.NeedsIntent(step) {
-			var err error
-			if s, err = db.Commit(context.Background(), s.ID, s.Intent(step, req, codeOf(step)), sale.Once{}); err != nil {
-				if s, err = forgive(db, s, err, bug); err != nil {
-					return s, err
-				}
+			got, is, err := commit(db, s, s.Intent(step, req, codeOf(step)), p, bug)
+			if s = got; err != nil {
+				return s, err
+			}
+			if !is {
 				continue
 			}
 			done(s)
@@ -156,14 +103,13 @@ func drive(db *store.DB, s sale.Sale, p *provider, code bool, bug string, done f
 		if s.Ephemeral(ev) {
 			continue
 		}
-		var err error
-		if s, err = db.Commit(context.Background(), s.ID, ev, sale.Once{}); err != nil {
-			if s, err = forgive(db, s, err, bug); err != nil {
-				return s, err
-			}
-			continue
+		got, is, err := commit(db, s, ev, p, bug)
+		if s = got; err != nil {
+			return s, err
 		}
-		done(s)
+		if is {
+			done(s)
+		}
 	}
 	return s, fmt.Errorf("%s does not end: %s", s.ID, s.State)
 }
@@ -177,22 +123,29 @@ func leave(db *store.DB) error {
 	return nil
 }
 
-// forgive is what the store never does: it goes on after a commit that is in doubt, as
-// if what it can read now were on the disk.
-func forgive(db *store.DB, s sale.Sale, err error, bug string) (sale.Sale, error) {
-	if bug != goesOn || !errors.Is(err, store.ErrInDoubt) {
-		return s, err
+// commit records a fact and says whether it is recorded. One that is refused for want of
+// room is not: the sale is as it was, and is asked what is to be done next.
+func commit(db *store.DB, s sale.Sale, ev sale.Event, p *provider, bug string) (now sale.Sale, is bool, err error) {
+	now, err = db.Commit(context.Background(), s.ID, ev, sale.Once{})
+	switch {
+	case err == nil:
+		return now, true, nil
+	case errors.Is(err, store.ErrFull):
+		p.sent(refused, string(ev.Kind))
+		if bug == deaf {
+			ev.At = db.Now().At
+			now, err = s.Apply(ev)
+			return now, true, err
+		}
+	case bug == goesOn && errors.Is(err, store.ErrInDoubt):
+		// What the store never does: it takes what it can read now for what is on the disk.
+		doubt := reflect.ValueOf(db).Elem().FieldByName("state").FieldByName("doubt")
+		(*atomic.Bool)(unsafe.Pointer(doubt.UnsafeAddr())).Store(false)
+	default:
+		return s, false, err
 	}
-	state := reflect.ValueOf(db).Elem().FieldByName("state")
-	doubt := state.FieldByName("doubt")
-	(*atomic.Bool)(unsafe.Pointer(doubt.UnsafeAddr())).Store(false)
-	var id sale.ID
-	list, err := db.Sales(1, "")
-	if err == nil && len(list) == 1 {
-		id = list[0].ID
-	}
-	got, bad := db.Sale(id)
-	return got, errors.Join(err, bad)
+	now, err = db.Sale(s.ID)
+	return now, false, err
 }
 
 func options() store.Options {
@@ -219,6 +172,10 @@ func sell(dir, bug string) error {
 		o.Exit = func(int) {}
 	}
 	db, err := store.Open(filepath.Join(dir, storeName), o)
+	if errors.Is(err, unix.ENOSPC) {
+		say(refused, "open")
+		db, err = store.Open(filepath.Join(dir, storeName), o)
+	}
 	if err != nil {
 		return err
 	}
@@ -237,8 +194,12 @@ func sell(dir, bug string) error {
 		}
 		say("done", string(b))
 	}
-	for i := range sales {
+	for i := range tillSales() {
 		s, _, err := begin(db, fmt.Sprint("key", i))
+		if errors.Is(err, store.ErrFull) {
+			say(refused, "begin")
+			s, _, err = begin(db, fmt.Sprint("key", i))
+		}
 		if err != nil {
 			return err
 		}
@@ -251,18 +212,36 @@ func sell(dir, bug string) error {
 				return err
 			}
 		}
-		if i%3 > 0 || s.State != sale.Paid {
-			continue
-		}
-		if s, err = db.Commit(context.Background(), s.ID, sale.Event{Kind: sale.RefundRequested, OrderNo: s.Current().OrderNo, Amount: s.Amount, By: "c1"}, sale.Once{}); err != nil {
-			return err
-		}
-		done(s)
-		if _, err = drive(db, s, p, false, bug, done); err != nil {
-			return err
+		if i%3 == 0 && s.State == sale.Paid {
+			if err := giveBack(db, s, p, bug, done); err != nil {
+				return err
+			}
 		}
 	}
 	return db.Close()
+}
+
+// giveBack refunds all of a sale.
+func giveBack(db *store.DB, s sale.Sale, p *provider, bug string, done func(sale.Sale)) error {
+	ev := sale.Event{Kind: sale.RefundRequested, OrderNo: s.Current().OrderNo, Amount: s.Amount, By: "c1"}
+	s, is, err := commit(db, s, ev, p, bug)
+	if !is && err == nil {
+		s, is, err = commit(db, s, ev, p, bug)
+	}
+	if !is || err != nil {
+		return err
+	}
+	done(s)
+	_, err = drive(db, s, p, false, bug, done)
+	return err
+}
+
+// tillSales is how many sales a till makes.
+func tillSales() int {
+	if os.Getenv(isSmall) != "" {
+		return 6
+	}
+	return sales
 }
 
 // logOf lets a till sell on a recorded disk and gives the log.
