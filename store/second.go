@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -113,24 +114,60 @@ func (db *DB) newRing(whose string) error {
 	return db.openSecond()
 }
 
-// catchUp writes the lines that the ring lacks.
+// catchUp writes the lines that the ring lacks, as far as the file has them: older ones
+// are in an archive.
 func (db *DB) catchUp(from, to uint64) {
+	from = max(from, db.base())
 	if to > from+secondMost {
 		from = to - secondMost
 	}
+	var keys map[sale.ID][][]byte
 	for from < to && db.second.fault.Load() == nil {
 		some := min(to, from+maxBatch)
 		var frames []salvage.Frame
 		err := db.bolt.View(func(tx *bbolt.Tx) (err error) {
-			frames, err = db.second.frames(tx, from, some)
+			if frames, err = db.second.frames(tx, from, some); err == nil && keys == nil {
+				keys, err = keysBySale(tx)
+			}
 			return err
 		})
+		for i := range frames {
+			var line ledger.Line
+			if json.Unmarshal(frames[i].Body, &line) != nil || len(keys[line.Sale]) == 0 {
+				continue
+			}
+			frames[i].Once, keys[line.Sale] = keys[line.Sale][0], keys[line.Sale][1:]
+		}
 		if from = some; err != nil {
 			db.second.stop(db, err)
 			return
 		}
 		db.second.keep(db, frames)
 	}
+}
+
+// keysBySale are the callers' keys with what they were used for. Which line one came
+// with is not on record, and does not matter: it is one of its sale's.
+func keysBySale(tx *bbolt.Tx) (map[sale.ID][][]byte, error) {
+	keys := make(map[sale.ID][][]byte)
+	return keys, tx.Bucket(onceBucket).ForEach(func(k, v []byte) error {
+		var was spent
+		if err := record.Unmarshal(k, v, &was); err != nil || was.Sale == "" {
+			return err
+		}
+		keys[was.Sale] = append(keys[was.Sale], slices.Concat(k, v))
+		return nil
+	})
+}
+
+// base is the last line that the file has forgotten.
+func (db *DB) base() (seq uint64) {
+	_ = db.bolt.View(func(tx *bbolt.Tx) error {
+		base, err := ledger.Base(tx)
+		seq = base.Seq
+		return err
+	}) // what cannot be read is met by whoever reads the lines
+	return seq
 }
 
 // frames are the lines behind from, as the transaction sees them.
