@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -122,11 +123,24 @@ func last(all []shelf) (s shelf) {
 	return s
 }
 
-// open opens an archive's file.
+// open opens an archive's file. Another archive under its name would say no to every
+// key: it has to be as long and to end on the same link. That each byte of it is right
+// is for the check; a block that is not says so itself.
 func (a *archives) open(s shelf) (*archive.Reader, error) {
-	r, err := archive.Open(filepath.Join(a.dir, s.File))
+	path := filepath.Join(a.dir, s.File)
+	info, err := os.Stat(path)
+	if err == nil && info.Size() != s.Bytes {
+		err = fmt.Errorf("it has %d bytes, %d were written", info.Size(), s.Bytes)
+	}
 	if err != nil {
 		return nil, ErrArchive.becausef("%s: %w", s.File, err)
+	}
+	r, err := archive.Open(path)
+	if err != nil {
+		return nil, ErrArchive.becausef("%s: %w", s.File, err)
+	}
+	if e, ok := endOf(path, r); !ok || e.Seq != s.To || e.Link.String() != s.Link {
+		return nil, errors.Join(ErrArchive.becausef("%s is not the file that was written", s.File), r.Close())
 	}
 	return r, nil
 }

@@ -42,6 +42,7 @@ type evidence struct {
 	inRing  uint64 // lines of the second record
 	lastIn  uint64 // its last one
 	inFiles uint64 // lines of files, each as often as it was found
+	ends    []end  // of archives
 }
 
 type found struct{ bucket, key, value []byte }
@@ -165,6 +166,9 @@ func (e *evidence) archived(dir string) error {
 		r, err := archive.Open(name)
 		if err != nil {
 			continue // it is none, or nothing of it can be read
+		}
+		if at, ok := endOf(name, r); ok {
+			e.ends = append(e.ends, at)
 		}
 		for _, section := range []byte{inJournal, inSale, inOnce} {
 			for rec, bad := range r.From(section, nil) {

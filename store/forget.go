@@ -178,15 +178,21 @@ func (db *DB) beginForgetting(a archived) (*forgetting, error) {
 // no archive: each says what the journal says.
 func (db *DB) oldTallies() (keys [][]byte, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		before := minuteOf(db.clock.now().At.Add(-talliesKept))
-		return tx.Bucket(tallyBucket).ForEach(func(k, _ []byte) error {
-			if len(k) == 16 && binary.BigEndian.Uint32(k[12:]) < before {
-				keys = append(keys, bytes.Clone(k))
-			}
-			return nil
-		})
+		keys = talliesBefore(tx, db.clock.now().At.Add(-talliesKept))
+		return nil
 	})
 	return keys, err
+}
+
+func talliesBefore(tx *bbolt.Tx, at sale.Instant) (keys [][]byte) {
+	before := minuteOf(at)
+	_ = tx.Bucket(tallyBucket).ForEach(func(k, _ []byte) error { // the function does not fail
+		if len(k) == 16 && binary.BigEndian.Uint32(k[12:]) < before {
+			keys = append(keys, bytes.Clone(k))
+		}
+		return nil
+	})
+	return keys
 }
 
 // some are the next records to forget: of those that are still here as the archive

@@ -9,7 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"path/filepath"
 
 	"go.etcd.io/bbolt"
 
@@ -24,7 +24,8 @@ import (
 // sale is taken as far as it is, and told that the rest of its record is lost.
 //
 // Where no line is missing and none is unproven, the new file is the old one: it has its
-// name and its chain. Else it has a name of its own, since its chain is another.
+// name, its chain and its archives (adopt.go). Else it has a name of its own, since its
+// chain is another, and all that is proven is in the file.
 
 // Salvaged is what became of a damaged store.
 type Salvaged struct {
@@ -34,6 +35,7 @@ type Salvaged struct {
 	Missing  uint64   `json:"missing"`            // lines between them that nothing has
 	Unproven uint64   `json:"unproven,omitempty"` // lines that are there, of sales whose beginning is not
 	Short    []string `json:"short,omitempty"`    // some of the sales that are cut short, or of which only the number is known
+	Archives int      `json:"archives,omitempty"` // older parts that are used as they are
 	Whole    bool     `json:"whole"`              // nothing that was acknowledged is missing
 	Books    bool     `json:"books"`              // what people entered about days, drawers and cases is there
 }
@@ -44,6 +46,7 @@ const maxShort = 50
 // rebuild is one try at a new file.
 type rebuild struct {
 	*evidence
+	adopts  bool // the archives
 	db      *DB
 	done    Salvaged
 	short   map[sale.ID]bool
@@ -62,10 +65,13 @@ func (e *evidence) build(ctx context.Context, temp string, o Options) (r *rebuil
 		return nil, err
 	}
 	for _, try := range []struct {
-		origin []byte
-		books  bool
-	}{{e.origin, true}, {e.origin, false}, {name, true}, {name, false}} {
-		r = &rebuild{evidence: e, short: make(map[sale.ID]bool), head: ledger.Genesis(e.origin), done: Salvaged{Ring: e.inRing, Books: try.books}}
+		origin       []byte
+		books, adopt bool
+	}{{e.origin, true, true}, {e.origin, true, false}, {e.origin, false, true}, {e.origin, false, false}, {name, true, false}, {name, false, false}} {
+		if try.adopt && len(e.ends) == 0 {
+			continue
+		}
+		r = &rebuild{evidence: e, adopts: try.adopt, short: make(map[sale.ID]bool), head: ledger.Genesis(e.origin), done: Salvaged{Ring: e.inRing, Books: try.books}}
 		sweep(temp, "")
 		if err = r.make(ctx, temp, o, try.origin, try.books); err != nil && !errors.Is(err, ErrCorrupt) {
 			return nil, err
@@ -89,7 +95,7 @@ func (r *rebuild) make(ctx context.Context, temp string, o Options, origin []byt
 	}
 	defer func() { err = errors.Join(err, bolt.Sync(), bolt.Close()) }()
 	bolt.NoSync = true // until it is whole
-	r.db = &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}}
+	r.db = &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}, past: past{old: archives{dir: filepath.Dir(temp)}}}
 	if err := bolt.Update(func(tx *bbolt.Tx) error { return layOutAs(tx, origin) }); err != nil {
 		return err
 	}
@@ -138,6 +144,11 @@ func (r *rebuild) lines(from, tx *bbolt.Tx, seq uint64) (next uint64, err error)
 		r.done.Missing += at - seq
 		if err := r.line(tx, at, r.order(from, at)); err != nil {
 			return 0, err
+		}
+		if r.adopts {
+			if err := r.adopt(from, tx); err != nil {
+				return 0, err
+			}
 		}
 		seq = at + 1
 	}
@@ -208,9 +219,16 @@ func (r *rebuild) unproven(seq uint64, list []witness) {
 	}
 	r.head = ledger.Head{Seq: seq, Link: list[0].link}
 	var line ledger.Line
-	if json.Unmarshal(list[0].body, &line) == nil && len(r.done.Short) < maxShort && !r.short[line.Sale] {
-		r.short[line.Sale] = true
-		r.done.Short = append(r.done.Short, string(line.Sale))
+	if json.Unmarshal(list[0].body, &line) == nil {
+		r.name(line.Sale)
+	}
+}
+
+// name says of a sale that not all of it is there.
+func (r *rebuild) name(id sale.ID) {
+	if len(r.done.Short) < maxShort && !r.short[id] {
+		r.short[id] = true
+		r.done.Short = append(r.done.Short, string(id))
 	}
 }
 
@@ -219,7 +237,7 @@ func (r *rebuild) prove(tx *bbolt.Tx, line ledger.Line) (before, after sale.Sale
 	if numberOf(r.db.opts.Till, line.Sale) == 0 || line.Event.At <= r.last {
 		return before, after, false
 	}
-	before, err := r.db.recall.load(tx, line.Sale)
+	before, err := r.db.load(tx, line.Sale)
 	switch {
 	case err == nil:
 		after, err = before.Apply(line.Event)
@@ -250,93 +268,11 @@ func (r *rebuild) record(tx *bbolt.Tx, before, after sale.Sale, line ledger.Line
 			return err
 		}
 		r.sales++
+	} else if err := comeBack(tx, before); err != nil {
+		return err
 	}
 	now := sale.Now{At: line.Event.At, Since: line.Event.At}
 	return r.db.put(tx, before, after, line.Event, now, sale.Once{})
-}
-
-// finish writes what no line says.
-func (r *rebuild) finish(from, tx *bbolt.Tx, withBooks bool) error {
-	if r.short[""] {
-		r.done.Unproven = max(1, r.done.Unproven)
-	}
-	clock := max(r.clock, r.last)
-	err := errors.Join(
-		tx.Bucket(begunBucket).SetSequence(r.sales+r.evidence.put.skipped()),
-		putMeta(tx, clockKey, reading{At: clock, Since: clock}),
-	)
-	if len(r.evidence.put) > 0 {
-		err = errors.Join(err, putMeta(tx, restoredKey, r.evidence.put))
-	}
-	if r.device != nil {
-		err = errors.Join(err, putMeta(tx, deviceKey, *r.device))
-	}
-	if err == nil && withBooks {
-		err = r.copyBooks(from, tx)
-	}
-	if err != nil {
-		return err
-	}
-	return from.Bucket(foundOnce).ForEach(func(k, value []byte) error {
-		var was spent
-		if record.Unmarshal(k, value, &was) != nil || !stands(tx, was) {
-			return nil
-		}
-		return tx.Bucket(onceBucket).Put(k, value)
-	})
-}
-
-// stands says that what a caller's key was used for is there.
-func stands(tx *bbolt.Tx, was spent) bool {
-	switch {
-	case was.Sale != "":
-		return tx.Bucket(saleBucket).Get([]byte(was.Sale)) != nil
-	case was.Case != 0:
-		return tx.Bucket(caseBucket).Get(caseAt(caseRecord, was.Case)) != nil
-	case was.Day != 0:
-		return tx.Bucket(dayBucket).Get(dayAt(dayClosed, uint64(was.Day))) != nil
-	case was.Drawer != 0:
-		return tx.Bucket(dayBucket).Get(dayAt(dayDrawer, was.Drawer)) != nil
-	}
-	return false
-}
-
-// copyBooks takes what people entered, where there is any: whether it fits the lines,
-// the check says.
-func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
-	for _, name := range books {
-		b, was := tx.Bucket(name), from.Bucket(name)
-		if k, _ := was.Cursor().First(); k == nil {
-			continue
-		}
-		if string(name) == string(offlineBucket) { // the rest of it follows from the sales
-			err := was.ForEach(func(k, v []byte) error {
-				if k[0] != offlineReceipt {
-					return nil
-				}
-				return b.Put(k, v)
-			})
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		sequence := b.Sequence()
-		if err := tx.DeleteBucket(name); err != nil {
-			return err
-		}
-		b, err := tx.CreateBucket(name)
-		if err != nil {
-			return err
-		}
-		if err := b.SetSequence(sequence); err != nil {
-			return err
-		}
-		if err := was.ForEach(b.Put); err != nil {
-			return fmt.Errorf("store: %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 // layOutAs makes a file of today's layout whose name is given.

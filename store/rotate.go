@@ -84,6 +84,7 @@ func (db *DB) stretch(tx *bbolt.Tx) (*stretch, error) {
 	}
 	st := &stretch{last: make(map[sale.ID][]byte)}
 	st.Number, st.From, st.To, st.Closing = before.Number+1, before.To, before.To, slices.Clone(before.Closing)
+	st.Retired = before.Retired
 	cutoff := db.clock.now().At.Add(-r.After)
 	err := ledger.After(tx, before.To, func(seq uint64, line ledger.Line) error {
 		begun := line.Event.Kind == sale.Begun

@@ -84,6 +84,7 @@ func archivesOf(t testing.TB, path string) []string {
 // shop is a store with archives and what it should remember.
 type shop struct {
 	path    string
+	ring    string // of the second record, if it has one
 	clock   *fakeClock
 	sales   []sale.Sale // oldest first
 	journal []sale.Entry
@@ -92,9 +93,12 @@ type shop struct {
 // old sells n times and moves what may be moved, between every two steps of which the
 // power may go: the file and its archives are whole, and every sale is as it was.
 func old(t testing.TB, n int) *shop {
+	return (&shop{path: newPath(t), clock: newFakeClock()}).grow(t, n)
+}
+
+func (sh *shop) grow(t testing.TB, n int) *shop {
 	t.Helper()
-	sh := &shop{path: newPath(t), clock: newFakeClock()}
-	db, err := store.Open(sh.path, options(small(sh.clock)))
+	db, err := store.Open(sh.path, sh.options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +127,7 @@ func old(t testing.TB, n int) *shop {
 		if r, err := store.CheckAlone(sh.path); errors.Join(err, r.Err()) != nil {
 			t.Fatal(err, r.Violations)
 		}
-		if db, err = store.Open(sh.path, options(small(sh.clock))); err != nil {
+		if db, err = store.Open(sh.path, sh.options()); err != nil {
 			t.Fatal(err)
 		}
 		sh.remembers(t, db)
@@ -370,9 +374,10 @@ func TestDamagedArchivesAreFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			settled(t, db, 999)
-			if name == "one is missing" || name == "one is empty" {
-				if _, _, err := db.Begin(t.Context(), payer(), "session", onceOf(0)); !errors.Is(err, store.ErrArchive) {
-					t.Errorf("a key that may have been used begins a sale: %v", err)
+			for i := range 31 {
+				_, replayed, err := db.Begin(t.Context(), payer(), "session", onceOf(i))
+				if known := errors.Is(err, store.ErrArchive); !replayed && !known || i == 0 && !known && name != "a bit is wrong" {
+					t.Errorf("key %d, which was used, begins a sale: %v", i, err)
 				}
 			}
 			if err := db.Close(); err != nil {

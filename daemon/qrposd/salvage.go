@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"qrposd/daemon"
 	"qrposd/systemd"
@@ -32,6 +33,12 @@ func salvage(ctx context.Context, c *call) error {
 	s := r.Salvaged
 	fmt.Fprintf(c.out, "%s is put together of %d lines; %d are missing, %d belong to sales that are cut short; the provider is asked about %d sales at the next start\n",
 		cfg.Store.Path, s.Lines, s.Missing, s.Unproven, r.Asked)
+	if s.Archives > 0 {
+		fmt.Fprintf(c.out, "%d archives of older sales are used as they are\n", s.Archives)
+	}
+	if len(s.Short) > 0 {
+		fmt.Fprintf(c.out, "cut short, or known by their number alone: %s\n", strings.Join(s.Short, " "))
+	}
 	if r.Replaced != nil {
 		fmt.Fprintf(c.out, "the damaged file is kept as %s\n", r.Replaced.Aside)
 	}

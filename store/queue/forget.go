@@ -1,6 +1,9 @@
 package queue
 
 import (
+	"bytes"
+	"encoding/binary"
+
 	"go.etcd.io/bbolt"
 
 	"qrposd/rules/sale"
@@ -18,4 +21,20 @@ func Ended(key, value []byte) (sale.Instant, error) {
 		return 0, err
 	}
 	return j.Results[len(j.Results)-1].Ended, nil
+}
+
+// Forget drops the retired jobs up to a number, which lie elsewhere, and goes on above it.
+func Forget(tx *bbolt.Tx, upTo uint64) error {
+	b := tx.Bucket(retiredBucket)
+	var keys [][]byte
+	c := b.Cursor()
+	for k, _ := c.First(); len(k) == 8 && binary.BigEndian.Uint64(k) <= upTo; k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	for _, k := range keys {
+		if err := b.Delete(k); err != nil {
+			return err
+		}
+	}
+	return b.SetSequence(max(b.Sequence(), upTo))
 }

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"qrposd/rules/sale"
+	"qrposd/store/record"
+)
+
+// finish writes what no line says.
+func (r *rebuild) finish(from, tx *bbolt.Tx, withBooks bool) error {
+	if r.short[""] && r.done.Missing == 0 {
+		r.done.Unproven = max(1, r.done.Unproven)
+	}
+	clock := max(r.clock, r.last)
+	err := errors.Join(
+		tx.Bucket(begunBucket).SetSequence(r.sales+r.evidence.put.skipped()),
+		putMeta(tx, clockKey, reading{At: clock, Since: clock}),
+	)
+	if len(r.evidence.put) > 0 {
+		err = errors.Join(err, putMeta(tx, restoredKey, r.evidence.put))
+	}
+	if r.device != nil {
+		err = errors.Join(err, putMeta(tx, deviceKey, *r.device))
+	}
+	if err == nil {
+		err = r.lineless(from, tx)
+	}
+	if err == nil && withBooks {
+		err = r.copyBooks(from, tx)
+	}
+	if err != nil {
+		return err
+	}
+	return from.Bucket(foundOnce).ForEach(func(k, value []byte) error {
+		var was spent
+		if record.Unmarshal(k, value, &was) != nil || !r.stands(tx, was) {
+			return nil
+		}
+		if old, err := r.db.old.get(inOnce, k); err != nil || old != nil {
+			return err // it left with its sale
+		}
+		return tx.Bucket(onceBucket).Put(k, value)
+	})
+}
+
+// stands says that what a caller's key was used for is there.
+func (r *rebuild) stands(tx *bbolt.Tx, was spent) bool {
+	switch {
+	case was.Sale != "":
+		_, err := r.db.load(tx, was.Sale)
+		return err == nil
+	case was.Case != 0:
+		return tx.Bucket(caseBucket).Get(caseAt(caseRecord, was.Case)) != nil
+	case was.Day != 0:
+		return tx.Bucket(dayBucket).Get(dayAt(dayClosed, uint64(was.Day))) != nil
+	case was.Drawer != 0:
+		return tx.Bucket(dayBucket).Get(dayAt(dayDrawer, was.Drawer)) != nil
+	}
+	return false
+}
+
+// copyBooks takes what people entered, where there is any: whether it fits the lines,
+// the check says.
+func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
+	for _, name := range books {
+		b, was := tx.Bucket(name), from.Bucket(name)
+		if k, _ := was.Cursor().First(); k == nil {
+			continue
+		}
+		if string(name) == string(offlineBucket) { // the rest of it follows from the sales
+			err := was.ForEach(func(k, v []byte) error {
+				if k[0] != offlineReceipt {
+					return nil
+				}
+				return b.Put(k, v)
+			})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		sequence := b.Sequence()
+		if err := tx.DeleteBucket(name); err != nil {
+			return err
+		}
+		b, err := tx.CreateBucket(name)
+		if err != nil {
+			return err
+		}
+		if err := b.SetSequence(sequence); err != nil {
+			return err
+		}
+		if err := was.ForEach(b.Put); err != nil {
+			return fmt.Errorf("store: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// lineless names the sales that were found and have no line: those of an archive that is
+// lost, and that were still owed. Their numbers are not given out again.
+func (r *rebuild) lineless(from, tx *bbolt.Tx) error {
+	return from.Bucket(foundBirths).ForEach(func(k, _ []byte) error {
+		id := sale.ID(k)
+		n := numberOf(r.db.opts.Till, id)
+		if r.highest = max(r.highest, n); n == 0 {
+			return nil
+		}
+		_, err := r.db.load(tx, id)
+		if errors.Is(err, ErrNotFound) {
+			r.name(id)
+			return nil
+		}
+		return err
+	})
+}
