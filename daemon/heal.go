@@ -123,7 +123,7 @@ func tellHealed(log *slog.Logger, r store.RestoreRecord) {
 		aside = r.Replaced.Aside
 	}
 	log.Warn("the store was put together again", "whole", s.Whole, "lines", s.Lines, "missing", s.Missing, "unproven", s.Unproven,
-		"asked", r.Asked, "books", s.Books, "short", s.Short, "kept", aside)
+		"asked", r.Asked, "books", s.Books, "archives", s.Archives, "unread", s.Unread, "short", s.Short, "kept", aside)
 }
 
 // salvageHealth is what people are told of the second record, and of a store that was
@@ -145,6 +145,9 @@ func (d *Daemon) salvageHealth() api.Part {
 		detail = fmt.Sprintf("%d lines are missing, %d belong to sales that are cut short, and what came after the last line is not known", s.Missing, s.Unproven)
 	}
 	detail = fmt.Sprintf("the file was damaged (%s) and was put together of %d lines; %s; %d sales are asked about first and are not charged again", s.Cause, s.Lines, detail, d.healed.Asked)
+	if s.Unread > 0 {
+		detail += fmt.Sprintf("; %d archives can be read in part only, and a caller's key that was used for one of their sales may be free again", s.Unread)
+	}
 	if second.Fault != "" {
 		detail += "; there is no second record: " + second.Fault
 	}

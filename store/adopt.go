@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -28,41 +27,13 @@ import (
 // that rotted with its file is worth nothing. One that does not fit is left alone, and
 // its sales stay in the file.
 
-// end is where the lines of an archive end; several may: a power cut leaves one that
-// no file knew.
-type end struct {
-	ledger.Head
-	from uint64
-	path string
-}
-
-// endOf says where an archive's lines lie, by its first one and its last.
-func endOf(path string, r *archive.Reader) (e end, ok bool) {
-	for rec, err := range r.From(inJournal, nil) {
-		if err != nil || len(rec.Key) != 8 {
-			return e, false
-		}
-		e.from = seqOf(rec.Key) - 1
-		break
-	}
-	for rec, err := range r.Before(inJournal, nil) {
-		if err != nil || len(rec.Key) != 8 {
-			return e, false
-		}
-		_, link, bad := ledger.Decode(rec.Key, rec.Value)
-		e.Head, e.path, ok = ledger.Head{Seq: seqOf(rec.Key), Link: link}, path, bad == nil
-		break
-	}
-	return e, ok
-}
-
 // adopt takes an archive that ends where the lines have come to. The file keeps one line
 // at least: its chain hangs on it.
 func (r *rebuild) adopt(from, tx *bbolt.Tx) error {
 	if r.done.Missing+r.done.Unproven > 0 || r.short[""] {
 		return nil // the chain is another one
 	}
-	if k, _ := from.Bucket(foundLines).Cursor().Seek(binary.BigEndian.AppendUint64(nil, r.head.Seq+1)); k == nil {
+	if r.from(from, r.head.Seq+1) == 0 {
 		return nil
 	}
 	before := last(r.db.old.list())

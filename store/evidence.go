@@ -15,7 +15,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"qrposd/rules/sale"
-	"qrposd/store/archive"
 	"qrposd/store/ledger"
 	"qrposd/store/record"
 	"qrposd/store/salvage"
@@ -34,15 +33,15 @@ type evidence struct {
 	db      *bbolt.DB
 	waiting []found
 
-	origin  []byte // identity of the store
-	device  *binding
-	clock   sale.Instant
-	put     restores
-	tip     uint64 // the last line that anything names
-	inRing  uint64 // lines of the second record
-	lastIn  uint64 // its last one
-	inFiles uint64 // lines of files, each as often as it was found
-	ends    []end  // of archives
+	origin []byte // identity of the store
+	device *binding
+	clock  sale.Instant
+	put    restores
+	tip    uint64 // the last line that anything names
+	inRing uint64 // lines of the second record
+	lastIn uint64 // its last one
+	ends   []end  // of archives
+	unread int    // archives whose ends cannot be read
 }
 
 type found struct{ bucket, key, value []byte }
@@ -158,35 +157,6 @@ func (e *evidence) carve(path string) error {
 	return errors.Join(e.books(f, info.Size()), e.flush())
 }
 
-// archived takes what left the store for the archives beside it: one that is damaged
-// says what can be read of it.
-func (e *evidence) archived(dir string) error {
-	names, _ := filepath.Glob(filepath.Join(dir, "*.archive")) // the pattern is well formed
-	for _, name := range names {
-		r, err := archive.Open(name)
-		if err != nil {
-			continue // it is none, or nothing of it can be read
-		}
-		if at, ok := endOf(name, r); ok {
-			e.ends = append(e.ends, at)
-		}
-		for _, section := range []byte{inJournal, inSale, inOnce} {
-			for rec, bad := range r.From(section, nil) {
-				if bad != nil {
-					break
-				}
-				if err := e.record(rec.Key, rec.Value); err != nil {
-					return errors.Join(err, r.Close())
-				}
-			}
-		}
-		if err := r.Close(); err != nil {
-			return ErrAccess.because(err)
-		}
-	}
-	return e.flush()
-}
-
 // longest is how many pages one value runs over: more is a number that rotted.
 const longest = 256
 
@@ -239,7 +209,6 @@ func (e *evidence) record(key, value []byte) error {
 	switch {
 	case len(key) == 8 && len(b) > len(ledger.Link{}) && bytes.HasPrefix(b[len(ledger.Link{}):], []byte(`{"sale":`)):
 		seq := binary.BigEndian.Uint64(key)
-		e.inFiles++
 		e.tip = max(e.tip, seq)
 		return e.add(foundLines, lineKey(seq, ledger.Link(b)), b[len(ledger.Link{}):])
 	case len(key) == 32 && bytes.HasPrefix(b, []byte(`{"print":`)):

@@ -36,6 +36,7 @@ type Salvaged struct {
 	Unproven uint64   `json:"unproven,omitempty"` // lines that are there, of sales whose beginning is not
 	Short    []string `json:"short,omitempty"`    // some of the sales that are cut short, or of which only the number is known
 	Archives int      `json:"archives,omitempty"` // older parts that are used as they are
+	Unread   int      `json:"unread,omitempty"`   // older parts that can be read in part only: keys that were used may be free again
 	Whole    bool     `json:"whole"`              // nothing that was acknowledged is missing
 	Books    bool     `json:"books"`              // what people entered about days, drawers and cases is there
 }
@@ -47,6 +48,7 @@ const maxShort = 50
 type rebuild struct {
 	*evidence
 	adopts  bool // the archives
+	walk    walk // through them
 	db      *DB
 	done    Salvaged
 	short   map[sale.ID]bool
@@ -71,7 +73,7 @@ func (e *evidence) build(ctx context.Context, temp string, o Options) (r *rebuil
 		if try.adopt && len(e.ends) == 0 {
 			continue
 		}
-		r = &rebuild{evidence: e, adopts: try.adopt, short: make(map[sale.ID]bool), head: ledger.Genesis(e.origin), done: Salvaged{Ring: e.inRing, Books: try.books}}
+		r = &rebuild{evidence: e, adopts: try.adopt, walk: walk{waiting: e.ends}, short: make(map[sale.ID]bool), head: ledger.Genesis(e.origin), done: Salvaged{Ring: e.inRing, Unread: e.unread, Books: try.books}}
 		sweep(temp, "")
 		if err = r.make(ctx, temp, o, try.origin, try.books); err != nil && !errors.Is(err, ErrCorrupt) {
 			return nil, err
@@ -81,7 +83,7 @@ func (e *evidence) build(ctx context.Context, temp string, o Options) (r *rebuil
 		}
 		report, bad := CheckFile(temp)
 		if err = errors.Join(bad, report.Err()); err == nil {
-			r.done.Whole = r.done.Missing+r.done.Unproven == 0 && e.lastIn > 0 && e.tip <= r.done.Lines
+			r.done.Whole = r.done.Missing+r.done.Unproven == 0 && r.done.Unread == 0 && e.lastIn > 0 && e.tip <= r.done.Lines
 			return r, nil
 		}
 	}
@@ -94,6 +96,7 @@ func (r *rebuild) make(ctx context.Context, temp string, o Options, origin []byt
 		return err
 	}
 	defer func() { err = errors.Join(err, bolt.Sync(), bolt.Close()) }()
+	defer r.walk.close()
 	bolt.NoSync = true // until it is whole
 	r.db = &DB{path: temp, opts: o, bolt: bolt, clock: tillClock{src: o.Clock}, recall: recall{sales: make(map[sale.ID]remembered)}, past: past{old: archives{dir: filepath.Dir(temp)}}}
 	if err := bolt.Update(func(tx *bbolt.Tx) error { return layOutAs(tx, origin) }); err != nil {
@@ -124,7 +127,8 @@ type witness struct {
 	body []byte
 }
 
-func witnesses(from *bbolt.Tx, seq uint64) (list []witness) {
+func (r *rebuild) witnesses(from *bbolt.Tx, seq uint64) []witness {
+	list := r.walk.at(seq)
 	k := binary.BigEndian.AppendUint64(nil, seq)
 	c := from.Bucket(foundLines).Cursor()
 	for key, body := c.Seek(k); bytes.HasPrefix(key, k); key, body = c.Next() {
@@ -133,14 +137,26 @@ func witnesses(from *bbolt.Tx, seq uint64) (list []witness) {
 	return list
 }
 
+// from is the number of the first line from seq on that anything has, zero for none.
+func (r *rebuild) from(from *bbolt.Tx, seq uint64) uint64 {
+	r.walk.to(seq)
+	first := r.walk.from(seq)
+	if k, _ := from.Bucket(foundLines).Cursor().Seek(binary.BigEndian.AppendUint64(nil, seq)); k != nil {
+		if at := binary.BigEndian.Uint64(k); first == 0 || at < first {
+			first = at
+		}
+	}
+	return first
+}
+
 // lines takes up to some lines from seq on, and says where to go on; zero is the end.
 func (r *rebuild) lines(from, tx *bbolt.Tx, seq uint64) (next uint64, err error) {
 	for range maxBatch {
-		k, _ := from.Bucket(foundLines).Cursor().Seek(binary.BigEndian.AppendUint64(nil, seq))
-		if k == nil {
+		at := r.from(from, seq)
+		if at == 0 {
 			return 0, nil
 		}
-		at := binary.BigEndian.Uint64(k)
+		r.walk.to(at)
 		r.done.Missing += at - seq
 		if err := r.line(tx, at, r.order(from, at)); err != nil {
 			return 0, err
@@ -159,12 +175,12 @@ func (r *rebuild) lines(from, tx *bbolt.Tx, seq uint64) (next uint64, err error)
 // is followed itself.
 func (r *rebuild) order(from *bbolt.Tx, seq uint64) []witness {
 	var first, then, others []witness
-	for _, c := range witnesses(from, seq) {
+	for _, c := range r.witnesses(from, seq) {
 		at := ledger.Head{Seq: seq, Link: c.link}
 		switch {
 		case seq != r.head.Seq+1 || !r.head.Follows(c.link, c.body):
 			others = append(others, c)
-		case followed(from, at):
+		case r.followed(from, at):
 			first = append(first, c)
 		default:
 			then = append(then, c)
@@ -173,8 +189,8 @@ func (r *rebuild) order(from *bbolt.Tx, seq uint64) []witness {
 	return append(append(first, then...), others...)
 }
 
-func followed(from *bbolt.Tx, at ledger.Head) bool {
-	for _, c := range witnesses(from, at.Seq+1) {
+func (r *rebuild) followed(from *bbolt.Tx, at ledger.Head) bool {
+	for _, c := range r.witnesses(from, at.Seq+1) {
 		if at.Follows(c.link, c.body) {
 			return true
 		}
@@ -243,8 +259,12 @@ func (r *rebuild) prove(tx *bbolt.Tx, line ledger.Line) (before, after sale.Sale
 		after, err = before.Apply(line.Event)
 	case errors.Is(err, ErrNotFound):
 		var born sale.Sale
-		err = r.evidence.db.View(func(from *bbolt.Tx) error {
-			return json.Unmarshal(from.Bucket(foundBirths).Get([]byte(line.Sale)), &born)
+		err = r.db2(func(from *bbolt.Tx) error {
+			body := from.Bucket(foundBirths).Get([]byte(line.Sale))
+			if body == nil && line.Event.Kind == sale.Begun {
+				body = r.walk.sale(line.Sale)
+			}
+			return json.Unmarshal(body, &born)
 		})
 		if err == nil {
 			after, err = beginAgain(born, line.Event)

@@ -27,7 +27,7 @@ func (r *rebuild) finish(from, tx *bbolt.Tx, withBooks bool) error {
 		err = errors.Join(err, putMeta(tx, deviceKey, *r.device))
 	}
 	if err == nil {
-		err = r.lineless(from, tx)
+		err = from.Bucket(foundBirths).ForEach(func(k, _ []byte) error { return r.lineless(tx, sale.ID(k)) })
 	}
 	if err == nil && withBooks {
 		err = r.copyBooks(from, tx)
@@ -35,16 +35,20 @@ func (r *rebuild) finish(from, tx *bbolt.Tx, withBooks bool) error {
 	if err != nil {
 		return err
 	}
-	return from.Bucket(foundOnce).ForEach(func(k, value []byte) error {
-		var was spent
-		if record.Unmarshal(k, value, &was) != nil || !r.stands(tx, was) {
-			return nil
-		}
-		if old, err := r.db.old.get(inOnce, k); err != nil || old != nil {
-			return err // it left with its sale
-		}
-		return tx.Bucket(onceBucket).Put(k, value)
-	})
+	err = from.Bucket(foundOnce).ForEach(func(k, value []byte) error { return r.used(tx, k, value) })
+	return errors.Join(err, r.unadopted(tx))
+}
+
+// used takes a caller's key, if what it was used for is there and did not leave with it.
+func (r *rebuild) used(tx *bbolt.Tx, k, value []byte) error {
+	var was spent
+	if record.Unmarshal(k, value, &was) != nil || !r.stands(tx, was) {
+		return nil
+	}
+	if old, err := r.db.old.get(inOnce, k); err != nil || old != nil {
+		return err
+	}
+	return tx.Bucket(onceBucket).Put(k, value)
 }
 
 // stands says that what a caller's key was used for is there.
@@ -101,20 +105,17 @@ func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
 	return nil
 }
 
-// lineless names the sales that were found and have no line: those of an archive that is
-// lost, and that were still owed. Their numbers are not given out again.
-func (r *rebuild) lineless(from, tx *bbolt.Tx) error {
-	return from.Bucket(foundBirths).ForEach(func(k, _ []byte) error {
-		id := sale.ID(k)
-		n := numberOf(r.db.opts.Till, id)
-		if r.highest = max(r.highest, n); n == 0 {
-			return nil
-		}
-		_, err := r.db.load(tx, id)
-		if errors.Is(err, ErrNotFound) {
-			r.name(id)
-			return nil
-		}
-		return err
-	})
+// lineless names a sale that was found and has no line: that of an archive that is lost,
+// and still owed. Its number is not given out again.
+func (r *rebuild) lineless(tx *bbolt.Tx, id sale.ID) error {
+	n := numberOf(r.db.opts.Till, id)
+	if r.highest = max(r.highest, n); n == 0 {
+		return nil
+	}
+	_, err := r.db.load(tx, id)
+	if errors.Is(err, ErrNotFound) {
+		r.name(id)
+		return nil
+	}
+	return err
 }

@@ -76,15 +76,12 @@ func (e *evidence) gather(path string, o Options, q Recovering) (there *Replaced
 			return there, err
 		}
 	}
-	if err := e.archived(filepath.Dir(path)); err != nil {
-		return there, err
-	}
 	for _, name := range q.Backups {
 		if err := e.carve(name); err != nil {
 			o.Log.Warn("a backup cannot be read", "path", name, "err", err)
 		}
 	}
-	return there, nil
+	return there, e.archived(filepath.Dir(path)) // last: now it is known whose
 }
 
 // install builds the new store and gives it the place.

@@ -305,3 +305,58 @@ func TestRecoverTwice(t *testing.T) {
 	}
 	sh.goesOn(t, 10)
 }
+
+// Wherever an archive is damaged, what of it is proven comes back, and no more: a sale is
+// as it was, or it knows that its record is short, or it is gone and that is said.
+func TestRecoverWithADamagedArchive(t *testing.T) {
+	sh := old(t, 45)
+	sh.tidy(t)
+	was, whole := head(t, sh.path), read(t, sh.path)
+	path := archivesOf(t, sh.path)[1]
+	b := read(t, path)
+	for at := 20; at < len(b); at += len(b) / 7 {
+		bad := bytes.Clone(b)
+		bad[at] ^= 4
+		write(t, path, bad)
+		write(t, sh.path, noHeaders(bytes.Clone(whole)))
+		sh.clock.pass(time.Minute)
+		s := sh.recover(t)
+		if s.Whole || s.Lines+s.Missing+s.Unproven != was.entries || s.Archives > 1 && s.Missing+s.Unproven > 0 {
+			t.Fatalf("byte %d: %+v of %+v", at, s, was)
+		}
+		db, err := store.Open(sh.path, sh.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, free := 0, 0
+		for i, sold := range sh.sales {
+			got, err := db.Sale(sold.ID)
+			if i > 4 {
+				i--
+			}
+			if err == nil && !sold.State.Live() {
+				if _, replayed, err := db.Begin(t.Context(), payer(), "session", onceOf(i)); err != nil {
+					t.Fatal(err)
+				} else if !replayed {
+					free++
+				}
+			}
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+				gone++
+			case err != nil || got.Restored == nil && stored(t, got) != stored(t, sold):
+				t.Fatalf("byte %d: %v\n%s\n%s", at, err, stored(t, got), stored(t, sold))
+			}
+		}
+		if gone > 0 && s.Missing+s.Unproven == 0 {
+			t.Errorf("byte %d: %d sales are gone and nothing is said: %+v", at, gone, s)
+		}
+		if free > 0 && s.Unread == 0 {
+			t.Errorf("byte %d: %d keys are free and nothing is said: %+v", at, free, s)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("byte %d of %d: %d archives are used, %d lines are missing, %d unproven, %d sales are gone, %d keys are free", at, len(b), s.Archives, s.Missing, s.Unproven, gone, free)
+	}
+}

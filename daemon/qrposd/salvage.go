@@ -36,6 +36,9 @@ func salvage(ctx context.Context, c *call) error {
 	if s.Archives > 0 {
 		fmt.Fprintf(c.out, "%d archives of older sales are used as they are\n", s.Archives)
 	}
+	if s.Unread > 0 {
+		fmt.Fprintf(c.out, "%d archives can be read in part only: a caller's key that was used for one of their sales may be free again\n", s.Unread)
+	}
 	if len(s.Short) > 0 {
 		fmt.Fprintf(c.out, "cut short, or known by their number alone: %s\n", strings.Join(s.Short, " "))
 	}

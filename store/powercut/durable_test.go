@@ -124,15 +124,15 @@ func (d *durable) files() map[string]content {
 	return files
 }
 
-// only is what a log says of the file that has a name in the end, and every word.
-func only(log []op, name string) []op {
-	var of *file
+// only is what a log says of the files that have such a name at any time, and every word.
+func only(log []op, named func(string) bool) []op {
+	of := map[*file]bool{}
 	for _, o := range log {
-		if o.kind == give && o.text == name {
-			of = o.file
+		if o.kind == give && named(o.text) {
+			of[o.file] = true
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(log), func(o op) bool {
-		return o.kind != word && o.file != of && (o.file != nil || o.kind != flush)
+		return o.kind != word && !of[o.file] && (o.file != nil || o.kind != flush)
 	})
 }

@@ -6,20 +6,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"qrposd/rules/sale"
 	"qrposd/store"
 )
 
-// logOfRing lets a till sell and gives the log of its second record.
+// logOfRing lets a till sell and gives the log of its second record and its archives.
 func logOfRing(t *testing.T) []op {
 	t.Helper()
 	t.Setenv(withRing, "1")
-	return only(logOf(t, ""), ringName)
+	return only(logOf(t, ""), func(name string) bool { return name == ringName || isArchive(name) })
 }
 
-// lookRing has a store put together of a second record alone: its own file is gone.
+// lookRing has a store put together of a second record and archives: its own file is gone.
 func (f *found) lookRing(dir string) error {
 	if err := f.lay(dir); err != nil {
 		return err
@@ -33,6 +34,7 @@ func (f *found) lookRing(dir string) error {
 	if s := r.Salvaged; !s.Whole {
 		return fmt.Errorf("it is not whole: %+v", *s)
 	}
+	f.archives = r.Salvaged.Archives
 	if err := f.holds(path, recovers); err != nil {
 		return err
 	}
@@ -56,14 +58,19 @@ func recovers(was, s sale.Sale) bool {
 // gone: every sale that was acknowledged comes back, and nobody is charged twice.
 func TestPowerCutOfTheSecondRecord(t *testing.T) {
 	log := logOfRing(t)
-	states, bad, first := judge(t, log, max(10, least()/1000), 0, (*found).lookRing)
+	var used atomic.Int64 // states that have archives which are used
+	states, bad, first := judge(t, log, max(10, least()/1000), 0, func(f *found, dir string) error {
+		err := f.lookRing(dir)
+		used.Add(int64(min(f.archives, 1)))
+		return err
+	})
 	if bad > 0 {
 		t.Fatalf("%d of %d states are bad; the first: %v", bad, states, first)
 	}
-	if states < 50 {
-		t.Fatalf("%d states are none", states)
+	if states < 50 || used.Load() < 20 {
+		t.Fatalf("%d states are none, or %d of them that use an archive", states, used.Load())
 	}
-	t.Logf("%d lines of log, %d crash states of the second record without the store, 0 bad", len(log), states)
+	t.Logf("%d lines of log, %d crash states of the second record without the store, %d with archives that are used, 0 bad", len(log), states, used.Load())
 	// A disk that says that it has flushed and has not.
 	states, bad, first = judge(t, log, 1, 4, (*found).lookRing)
 	if bad*10 <= states {
