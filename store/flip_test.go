@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,6 +85,43 @@ func TestEveryByteOfAStoreFlips(t *testing.T) {
 		t.Fatal("no flip was noticed")
 	}
 	t.Logf("%d flips in %d bytes in use: %d were noticed, %d are of bits that nobody reads", healed+unread, used, healed, unread)
+}
+
+// A count that is one less hides an element that nothing else may speak of: a caller's
+// key, with which a sale would be made twice. Counts are taken for what may be one:
+// small numbers in the list of buckets, where the small buckets are, and of each page.
+func TestACountThatIsLessIsNoticed(t *testing.T) {
+	w := sold(t)
+	whole, good := read(t, w.path), dump(t, w.path)
+	var places []int
+	for page := 2 * 4096; page < inUse(t, w.path); page += 4096 {
+		places = append(places, page+10)
+		leaf, first := binary.NativeEndian.Uint16(whole[page+8:]) == 2, binary.NativeEndian.Uint32(whole[page+16:])
+		for at := page + 16; leaf && first == 1 && at < page+4095; at++ { // it holds buckets
+			places = append(places, at)
+		}
+	}
+	looked, noticed := 0, 0
+	for _, at := range places {
+		n := binary.NativeEndian.Uint16(whole[at:])
+		if n == 0 || n > 64 {
+			continue
+		}
+		b := bytes.Clone(whole)
+		binary.NativeEndian.PutUint16(b[at:], n-1)
+		write(t, w.path, b)
+		looked++
+		report, err := store.CheckFile(w.path)
+		if errors.Join(err, report.Err()) != nil {
+			noticed++
+		} else if !bytes.Equal(dump(t, w.path), good) {
+			t.Errorf("byte %d: %d is %d now, the check passes and the file says something else", at, n, n-1)
+		}
+	}
+	if noticed < 50 {
+		t.Fatalf("%d of %d counts were noticed", noticed, looked)
+	}
+	t.Logf("%d of %d counts were noticed", noticed, looked)
 }
 
 func glob(t testing.TB, pattern string) []string {

@@ -110,10 +110,13 @@ func (s *structure) branch(id uint64, p []byte, follow func(key []byte) bool) er
 	if n == 0 {
 		return fmt.Errorf("page %d leads nowhere", id)
 	}
+	next := packed(n)
 	for i := range n {
 		e, err := element(p, i)
 		if err == nil {
-			_, err = part(e, binary.NativeEndian.Uint32(e), binary.NativeEndian.Uint32(e[4:]))
+			pos, klen := binary.NativeEndian.Uint32(e), binary.NativeEndian.Uint32(e[4:])
+			_, err = part(e, pos, klen)
+			err = errors.Join(err, next.follows(i, pos, klen, 0))
 		}
 		if err == nil {
 			err = s.tree(binary.NativeEndian.Uint64(e[8:]), follow)
@@ -126,8 +129,16 @@ func (s *structure) branch(id uint64, p []byte, follow func(key []byte) bool) er
 }
 
 func (s *structure) leaf(id uint64, p []byte, follow func(key []byte) bool) error {
-	for i := range int(binary.NativeEndian.Uint16(p[10:])) {
+	n := int(binary.NativeEndian.Uint16(p[10:]))
+	if n == 0 {
+		return fmt.Errorf("page %d holds nothing", id) // a bucket that is empty has no page
+	}
+	next := packed(n)
+	for i := range n {
 		flags, key, value, err := leafElement(p, i)
+		if err == nil {
+			err = next.followsInLeaf(p, i)
+		}
 		if err == nil && flags&isBucket != 0 {
 			err = s.bucket(key, value, follow)
 		}
@@ -154,12 +165,40 @@ func (s *structure) bucket(key, value []byte, follow func(key []byte) bool) erro
 	if len(p) < pageHead || binary.NativeEndian.Uint16(p[8:]) != leafPage {
 		return fmt.Errorf("bucket %.32q has no page", key)
 	}
-	for i := range int(binary.NativeEndian.Uint16(p[10:])) {
-		if flags, _, _, err := leafElement(p, i); err != nil || flags&isBucket != 0 {
+	n := int(binary.NativeEndian.Uint16(p[10:]))
+	next := packed(n)
+	for i := range n {
+		if flags, _, _, err := leafElement(p, i); err != nil || flags&isBucket != 0 || next.followsInLeaf(p, i) != nil {
 			return fmt.Errorf("bucket %.32q, element %d is broken", key, i)
 		}
 	}
+	if int(next) != len(p) {
+		return fmt.Errorf("bucket %.32q has %d bytes for elements of %d", key, len(p), next)
+	}
 	return nil
+}
+
+// packing is where the next element's key begins: right behind the last value, and the
+// first behind the last element, as bbolt writes them. A count that has lost a bit
+// would hide elements that nothing else in the file speaks of.
+type packing uint64
+
+func packed(n int) packing { return packing(pageHead + n*elementSize) }
+
+func (p *packing) follows(i int, pos, klen, vlen uint32) error {
+	if at := uint64(pageHead+i*elementSize) + uint64(pos); at != uint64(*p) {
+		return fmt.Errorf("it is at %d and not at %d, behind the one before it", at, *p)
+	}
+	*p += packing(klen) + packing(vlen)
+	return nil
+}
+
+func (p *packing) followsInLeaf(page []byte, i int) error {
+	e, err := element(page, i)
+	if err != nil {
+		return err
+	}
+	return p.follows(i, binary.NativeEndian.Uint32(e[4:]), binary.NativeEndian.Uint32(e[8:]), binary.NativeEndian.Uint32(e[12:]))
 }
 
 // element is the page from its i-th element on.
