@@ -65,7 +65,7 @@ func writesThatFail(t *testing.T) (list []int) {
 	if archivesIn(d.log) < 2 {
 		t.Fatalf("a till that moves nothing: %d archives", archivesIn(d.log))
 	}
-	step := max(1, 50_000/least())
+	step := max(1, 70_000/least())
 	for n := 1; n <= d.room.writes; n += step {
 		list = append(list, n)
 	}
