@@ -6,7 +6,7 @@ require (
 	filippo.io/age v1.3.2 // encrypts backups to people whose keys the till does not have; +0.13 MB arm64
 	github.com/chromedp/chromedp v0.23.0 // tests only: a real Chromium paints the QR codes and drives the cashier page
 	github.com/creack/pty v1.1.24 // the scanner simulator and the scanner tests: a pseudo-terminal stands in for a serial port
-	github.com/danielgtaylor/huma/v2 v2.37.2 // HTTP API with OpenAPI 3.1 and RFC 9457 problems from Go types; +1.0 MB arm64
+	github.com/danielgtaylor/huma/v2 v2.37.2 // HTTP API with OpenAPI 3.1 and RFC 9457 problems from Go types; +0.18 MB arm64
 	github.com/hanwen/go-fuse/v2 v2.12.1 // tests only: a file system that logs every write and flush of the store
 	github.com/pelletier/go-toml/v2 v2.4.3 // strict configuration: an unknown key is an error with its line; +0.26 MB arm64
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e // fixed by the customer: QR symbol from text; +0.18 MB
