@@ -57,6 +57,7 @@ type Replaced struct {
 
 // Restoring says what to put back, and on whose word.
 type Restoring struct {
+	Recent  int       // so many of the latest sales are asked about however old they seem; 0 is 1000
 	From    io.Reader // the backup, decrypted
 	By      string    // who puts it back
 	Why     string    // needed with Discard

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ const (
 	// lookBack is how long before the backup a payment may have been made and still be
 	// asked about at once; an older one is asked about before it is refunded.
 	lookBack = 7 * 24 * time.Hour
+	// recent is how many are asked about whenever they were made: a clock that was set
+	// years ahead makes the sale of a minute ago an old one.
+	recent = 1000
 	// retryBack is the same for a sale that was declined and may have been tried again.
 	retryBack = 24 * time.Hour
 )
@@ -87,7 +91,7 @@ func tell(ctx context.Context, temp, path string, o Options, q Restoring, there 
 		if err := db.admit(tx, &r, q, there); err != nil {
 			return err
 		}
-		ids, err = touched(tx, q.salvaged != nil && q.salvaged.Whole)
+		ids, err = touched(tx, cmp.Or(q.Recent, recent), q.salvaged != nil && q.salvaged.Whole)
 		return err
 	})
 	if err != nil {
@@ -154,7 +158,7 @@ func (db *DB) admit(tx *bbolt.Tx, r *RestoreRecord, q Restoring, there *Replaced
 // touched are the sales that the lost part can have gone on with: all that owed
 // something, and those of the last days that can be refunded or tried again. Where
 // nothing is lost, it can have gone on with those that owed something only.
-func touched(tx *bbolt.Tx, whole bool) (ids []sale.ID, err error) {
+func touched(tx *bbolt.Tx, recent int, whole bool) (ids []sale.ID, err error) {
 	jobs, err := queue.Due(tx, drive, math.MaxInt64, 0)
 	if err != nil {
 		return nil, ErrCorrupt.because(err)
@@ -169,7 +173,9 @@ func touched(tx *bbolt.Tx, whole bool) (ids []sale.ID, err error) {
 		return ids, err
 	}
 	c := tx.Bucket(begunBucket).Cursor()
-	for k, v := c.Last(); k != nil && string(k) > string(begunKey(last.At.Add(-lookBack))); k, v = c.Prev() {
+	week := string(begunKey(last.At.Add(-lookBack)))
+	k, v := c.Last()
+	for n := 0; k != nil && (n < recent || string(k) > week); n++ {
 		id, err := record.Open(k, v)
 		if err != nil {
 			return nil, ErrCorrupt.becausef("begun/%x: %w", k, err)
@@ -181,6 +187,7 @@ func touched(tx *bbolt.Tx, whole bool) (ids []sale.ID, err error) {
 		if !owing[s.ID] && (s.State.Taken() || s.Retryable() && last.At.Sub(s.Changed) < retryBack) {
 			ids = append(ids, s.ID)
 		}
+		k, v = c.Prev()
 	}
 	return ids, nil
 }

@@ -76,7 +76,7 @@ func TestRestore(t *testing.T) {
 	l := lose(t)
 	l.clock.reboot("another box", l.clock.Wall().Add(time.Hour))
 	path := newPath(t)
-	r, err := l.restore(path, newBox, moved)
+	r, err := l.restore(path, newBox, func(q *store.Restoring) { q.Moved, q.Recent = true, 1 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +119,20 @@ func TestRestore(t *testing.T) {
 	}
 	if _, err := db.Commit(t.Context(), l.open.ID, charge(l.open), sale.Once{}); err == nil {
 		t.Error("a number that the lost part may have used was given out")
+	}
+}
+
+// A sale that a leap of the clock has made old is asked about all the same.
+func TestRestoreAsksAboutTheLatestSales(t *testing.T) {
+	l := lose(t)
+	path := newPath(t)
+	r, err := l.restore(path, newBox, moved)
+	if err != nil || r.Asked != 3 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	db := storetest.MustOpenAt(t, path, withClock(l.clock), on(newBox))
+	if s, err := db.Sale(l.old.ID); err != nil || !s.Tracing() {
+		t.Errorf("%+v, %v", s.Restored, err)
 	}
 }
 

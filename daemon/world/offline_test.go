@@ -132,8 +132,9 @@ func (t *till) handIn(line bankLine) bool {
 				got, _, err := l.db.Receive(l.ctx, line.Receipt)
 				if err == nil && got.Match.Sale != "" {
 					var s sale.Sale
-					s, err = l.db.Sale(got.Match.Sale)
-					t.w.locked(func() { t.w.toldOwn(t, s, l.db.Sale) })
+					if s, err = l.db.Sale(got.Match.Sale); err == nil {
+						t.w.locked(func() { t.w.toldOwn(t, s, l.db.Sale) })
+					}
 				}
 				return err
 			}, "receipt", line.ID)
