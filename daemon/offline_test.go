@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -83,7 +84,12 @@ func newCounter(t *testing.T) *counter {
 
 func (n *counter) open() {
 	n.t.Helper()
-	k, err := n.st.at(n.dir, n.url, n.wx, Faults{}, sellOffline)
+	file := filepath.Join(n.dir, "unpicked.toml") // no sale is picked for a manager
+	text := strings.Replace(string(rules.Default), "random       = 100 ", "random       = 0 ", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	k, err := n.st.at(n.dir, n.url, n.wx, Faults{}, func(c *Config) { sellOffline(c); c.Rules.File = file })
 	if err != nil {
 		n.t.Fatal(err)
 	}
