@@ -148,7 +148,7 @@ func (t *till) handIn(line bankLine) bool {
 		}
 		select {
 		case <-time.After(time.Second):
-		case <-t.quit:
+		case <-t.gone:
 			return false
 		}
 	}

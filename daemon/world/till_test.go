@@ -44,6 +44,7 @@ type till struct {
 	sales int
 	clock *machine
 	quit  chan struct{}
+	gone  chan struct{} // it will not run again
 
 	broken atomic.Bool // the disk has ended, and a copy has to be put back
 
@@ -63,11 +64,12 @@ type life struct {
 }
 
 func newTill(w *world, name, path string, sales int) *till {
-	return &till{w: w, name: name, path: path, sales: sales, clock: &machine{booted: time.Now().Add(-time.Minute)}, quit: make(chan struct{})}
+	return &till{w: w, name: name, path: path, sales: sales, clock: &machine{booted: time.Now().Add(-time.Minute)}, quit: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // run is the box under its service manager: it starts the daemon again for ever.
 func (t *till) run() {
+	defer close(t.gone)
 	for n := 0; ; n++ {
 		l, err := t.open()
 		if err != nil {

@@ -122,18 +122,19 @@ const (
 )
 
 func (w *world) run() {
-	var running, serving sync.WaitGroup
+	var running, serving, telling sync.WaitGroup
 	for _, t := range w.tills {
 		running.Go(t.run)
 		serving.Go(t.serve)
 		running.Go(t.meddle)
 		running.Go(t.copies)
-		running.Go(t.statements)
+		telling.Go(t.statements)
 	}
 	serving.Wait()
 	w.locked(func() { w.calm = true })
 	healed := time.Now()
 	w.sum.settled = w.wait(healed, inDoubtBound, 30*time.Second, "in doubt", (*till).doubts)
+	telling.Wait() // the last statement is handed in before the tills are taken away
 	w.sum.done = w.wait(healed, owingBound, 10*time.Minute, "owing something", (*till).owes)
 	for _, t := range w.tills {
 		close(t.quit)
