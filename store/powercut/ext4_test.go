@@ -72,7 +72,7 @@ func TestPowerCutUnderExt4(t *testing.T) {
 	if err := undo(); err != nil {
 		t.Fatal(err)
 	}
-	states, bad, first := judge(t, d.log, max(1, leastExt4()/75), 0, (*found).lookExt4)
+	states, bad, first := judge(t, d.log, max(1, leastExt4()/150), 0, (*found).lookExt4)
 	if bad > 0 {
 		t.Errorf("%d of %d states are bad; the first: %v", bad, states, first)
 	}
