@@ -84,7 +84,7 @@ func (d *durable) part(r *rand.Rand) *durable {
 	keep, names := r.IntN(len(d.order)+1), r.IntN(len(d.order)+1)
 	for i, at := range r.Perm(len(d.order))[:keep] {
 		part := -1
-		if i == keep-1 && r.IntN(2) == 0 {
+		if i == keep-1 && !d.order[at].whole && r.IntN(2) == 0 {
 			part = sector * r.IntN(9)
 		}
 		if !d.order[at].ofNames() {

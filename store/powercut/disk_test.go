@@ -15,12 +15,13 @@ import (
 
 // op is one line of the log.
 type op struct {
-	kind kind
-	file *file  // whose content or name it is about; the flush of the directory has none
-	at   int64  // of a write; the new size of a resize
-	data []byte // of a write
-	text string // of a word; the name that is given or taken
-	was  string // the name that the file had before
+	kind  kind
+	file  *file  // whose content or name it is about; the flush of the directory has none
+	at    int64  // of a write; the new size of a resize
+	data  []byte // of a write
+	text  string // of a word; the name that is given or taken
+	was   string // the name that the file had before
+	whole bool   // no disk tears it
 }
 
 type kind byte

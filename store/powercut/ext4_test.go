@@ -72,7 +72,8 @@ func TestPowerCutUnderExt4(t *testing.T) {
 	if err := undo(); err != nil {
 		t.Fatal(err)
 	}
-	states, bad, first := judge(t, d.log, max(1, leastExt4()/150), 0, (*found).lookExt4)
+	keepSuperblock(d.log)
+	states, bad, first := judge(t, d.log, max(1, leastExt4()/75), 0, (*found).lookExt4)
 	if bad > 0 {
 		t.Errorf("%d of %d states are bad; the first: %v", bad, states, first)
 	}
@@ -80,6 +81,16 @@ func TestPowerCutUnderExt4(t *testing.T) {
 		t.Errorf("%d states, at least %d were wanted", states, leastExt4())
 	}
 	t.Logf("%d lines of log, %d crash states, %d bad", len(d.log), states, bad)
+}
+
+// keepSuperblock says of the file system's first block that it is written or not. Its
+// superblock lies in two sectors under one checksum, and an ext4 of this size has no
+// second one: a disk that tears it leaves what nothing can mount, whatever a till does.
+func keepSuperblock(log []op) {
+	for i := range log {
+		o := &log[i]
+		o.whole = o.at < 2048 && int(o.at)+len(o.data) > 1024
+	}
 }
 
 // lookExt4 mounts a state whose image is a disk.
