@@ -57,12 +57,12 @@ type Replaced struct {
 
 // Restoring says what to put back, and on whose word.
 type Restoring struct {
-	Recent  int       // so many of the latest sales are asked about however old they seem; 0 is 1000
 	From    io.Reader // the backup, decrypted
 	By      string    // who puts it back
 	Why     string    // needed with Discard
 	Moved   bool      // the machine that it was made on is off for good, and this one takes its place
 	Discard bool      // what is in the place owes something, is newer or belongs to another till
+	Recent  int       // so many of the latest sales are asked about however old they seem; 0 is 1000
 
 	salvaged *Salvaged // what is put back was built of evidence
 	floor    uint64    // a running number of a sale that was seen

@@ -40,7 +40,7 @@ import (
 // own: forgetting all at once made each commit ten times as large.
 type Rotation struct {
 	Keep  int           // sales that stay at least; 0 is 2048, fewer where the file may not be large
-	Batch int           // sales of an archive; 0 is half of that
+	Batch int           // sales of an archive; 0 is twice that: each new key is looked for in the filters of all
 	After time.Duration // since their last fact; 0 is 36 hours: past the bill of the day, which comes at ten the day after
 	Never bool          // nothing leaves
 }
@@ -48,14 +48,14 @@ type Rotation struct {
 // saleSize is more than a sale takes in the file.
 const saleSize = 8 << 10
 
-// complete leaves room for three times what stays: for sales that are too young to
-// leave, and for those that are here and in an archive.
+// complete leaves room for what stays, for an archive's sales that are too young to
+// leave, and for those that are here and in one.
 func (r *Rotation) complete(maxSize int64) {
 	if r.Keep == 0 {
-		r.Keep = int(min(2048, maxSize/(3*saleSize)))
+		r.Keep = int(min(2048, maxSize/(6*saleSize)))
 	}
 	if r.Batch == 0 {
-		r.Batch = max(1, r.Keep/2)
+		r.Batch = max(1, 2*r.Keep)
 	}
 	if r.After == 0 {
 		r.After = 36 * time.Hour
