@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"math"
 	"strconv"
+	"unsafe"
 )
 
 // maxDim bounds a vector; models for faces give 128 to 4096 numbers.
@@ -191,13 +192,14 @@ func parseVector(raw []byte) (Vector, error) {
 			i = skipSpace(raw, i+1)
 		}
 		end := skipValue(raw, i)
-		// A short string that does not escape is not copied to the heap, and the error
-		// of ParseFloat, which has the digits in it, is dropped.
+		// The digits are read where they lie: a string of them would be a copy on the
+		// stack, which the runtime leaves behind where it moves a stack. The error of
+		// ParseFloat, which has them in it, is dropped.
 		if c := raw[i]; c != '-' && (c < '0' || c > '9') || end-i > 32 {
 			clear(values)
 			return Vector{}, unknown("embedding has something else than numbers in it")
 		}
-		f, err := strconv.ParseFloat(string(raw[i:end]), 64)
+		f, err := strconv.ParseFloat(unsafe.String(&raw[i], end-i), 64)
 		if err != nil || math.IsInf(f, 0) {
 			clear(values)
 			return Vector{}, unknown("embedding has a number out of range")
