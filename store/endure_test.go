@@ -184,14 +184,14 @@ func (e *endurance) measure(t *testing.T, n int) (w window) {
 	return w
 }
 
-func (w window) at(of []time.Duration, share float64) time.Duration {
+func at(of []time.Duration, share float64) time.Duration {
 	return of[min(len(of)-1, int(float64(len(of))*share))]
 }
 
 func (w window) String() string {
-	ratio := func(share float64) float64 { return float64(w.at(w.commit, share)) / float64(w.at(w.bare, share)) }
+	ratio := func(share float64) float64 { return float64(at(w.commit, share)) / float64(at(w.bare, share)) }
 	return fmt.Sprintf("%8d sales | %6.1f kB written a sale (disk: %6.1f) in %.2f commits | commit p50 %v = %.1fx bare, p99 %v = %.1fx | file %5.1f MB, %3d free pages | %3d archives, %6.1f MB | open %v, check of the file %v | resident %5.1f MB (own %5.1f)",
-		w.inFile, float64(w.perSale)/1e3, float64(w.toDisk)/1e3, float64(w.commits)/float64(w.sales), w.at(w.commit, 0.5).Round(time.Microsecond), ratio(0.5), w.at(w.commit, 0.99).Round(time.Microsecond), ratio(0.99),
+		w.inFile, float64(w.perSale)/1e3, float64(w.toDisk)/1e3, float64(w.commits)/float64(w.sales), at(w.commit, 0.5).Round(time.Microsecond), ratio(0.5), at(w.commit, 0.99).Round(time.Microsecond), ratio(0.99),
 		float64(w.file)/1e6, w.free, w.archived, float64(w.archives)/1e6, w.open.Round(100*time.Microsecond), w.check.Round(time.Millisecond), float64(w.resident)/1e6, float64(w.private)/1e6)
 }
 
@@ -267,17 +267,18 @@ func TestEndures(t *testing.T) {
 func endureFor(t *testing.T, n int) {
 	t.Helper()
 	e := endure(t, store.Rotation{}) // as tills have it
-	for _, at := range []int{1_000, 10_000, 100_000, 1_000_000} {
-		if at > n {
+	for _, upTo := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		if upTo > n {
 			break
 		}
-		size := min(4096, at/4)
+		size := min(4096, upTo/4)
 		began := time.Now()
-		e.sell(t, at-size)
+		e.sell(t, upTo-size)
 		w := e.measure(t, size)
 		t.Log(w)
 		fmt.Fprintln(os.Stderr, w, "| took", time.Since(began).Round(time.Second))
 	}
+	besideAYoungOne(t, e)
 	if os.Getenv("QRPOSD_ENDURE_CHECK") == "" {
 		return
 	}
@@ -290,4 +291,44 @@ func endureFor(t *testing.T, n int) {
 		t.Errorf("%d sales of %d, %v", r.Sales, e.sold, err)
 	}
 	fmt.Fprintf(os.Stderr, "all of it checked in %v: %d sales, %d lines, %d archives\n", time.Since(began).Round(time.Second), r.Sales, r.Entries, r.Archives)
+}
+
+// besideAYoungOne sells at the old till and at one in its first days, a sale of each in
+// turn: what the machine does beside it, and how fast its disk is at that time of day,
+// is then the same for both, which two windows an hour apart cannot promise.
+func besideAYoungOne(t *testing.T, old *endurance) {
+	t.Helper()
+	young := endure(t, store.Rotation{})
+	young.sell(t, 500)
+	const sales = 1000
+	tills, took := [2]*endurance{young, old}, [2][]time.Duration{}
+	for i := range sales {
+		for j := range tills {
+			which := (i + j) % 2
+			e := tills[which]
+			e.life(t, e.sold, func(f func()) {
+				t0 := time.Now()
+				f()
+				took[which] = append(took[which], time.Since(t0))
+			})
+			e.sold++
+			e.clock.pass(every)
+			if i%16 == 0 {
+				e.rotate(t)
+			}
+		}
+	}
+	var mean [2]time.Duration
+	for i, all := range took {
+		for _, d := range all {
+			mean[i] += d / time.Duration(len(all))
+		}
+		slices.Sort(all)
+	}
+	line := fmt.Sprintf("a sale of each in turn, %d times: commit of the old till and of a young one", sales)
+	for _, share := range []float64{0.5, 0.9, 0.99} {
+		o, y := at(took[1], share), at(took[0], share)
+		line += fmt.Sprintf(" | p%.0f %v and %v = %.2fx", 100*share, o.Round(time.Microsecond), y.Round(time.Microsecond), float64(o)/float64(y))
+	}
+	fmt.Fprintf(os.Stderr, "%s | mean %v and %v = %.2fx\n", line, mean[1].Round(time.Microsecond), mean[0].Round(time.Microsecond), float64(mean[1])/float64(mean[0]))
 }

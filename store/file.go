@@ -40,7 +40,7 @@ func mapSize() int {
 // openFile opens a file that inspect has passed, or that is being made.
 func openFile(path string, readOnly bool, maxSize int64) (*bbolt.DB, error) {
 	o := &bbolt.Options{
-		Timeout: lockWait, ReadOnly: readOnly, PageSize: pageSize, FreelistType: bbolt.FreelistMapType, MaxSize: int(maxSize),
+		Timeout: lockWait, ReadOnly: readOnly, PageSize: pageSize, FreelistType: bbolt.FreelistArrayType, MaxSize: int(maxSize),
 	}
 	if !readOnly {
 		o.InitialMmapSize = mapSize()
