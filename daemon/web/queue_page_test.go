@@ -96,6 +96,26 @@ func TestQueueCard(t *testing.T) {
 	b.clean()
 }
 
+// A sale whose code the screen shows is not owed beside it: the customer stands there.
+// Once the screen shows something else, it is.
+func TestACodeOnTheScreenIsNotOwedBesideIt(t *testing.T) {
+	shop, s := startOwing(t)
+	b := browse(t)
+	b.open(s.url, 800, 480)
+	b.see("#currency", "CNY")
+	shop.present(t, shop.ring(t, sale.New{Flow: sale.Merchant, Amount: yuan(1280)}))
+	b.until(`Boolean(document.querySelector("#picture img"))`)
+	b.shot("code-not-owed")
+	b.see("#queue-open", "(hidden)")
+	other := shop.ring(t, sale.New{Flow: sale.Payer, Amount: yuan(500)})
+	shop.apply(t, other, sale.Event{Kind: sale.ChargeIntended, CodeID: "1"})
+	shop.pay(t, other)
+	b.open(s.url+"/?#sale="+string(other), 800, 480)
+	b.see("#headline", "Paid")
+	b.see("#queue-open", "Owed (1)")
+	b.clean()
+}
+
 // Somebody says what they have seen of a payment that is not certain: the counter is
 // free, and nothing is told as paid.
 func TestTakeOverOnThePage(t *testing.T) {

@@ -1,7 +1,7 @@
 import { lang, say, t } from './words.js';
 import { Problem, call, follow, insist, newKey } from './net.js';
 import { look as lookCases } from './cases.js';
-import { look as lookQueue, soon as lookQueueSoon } from './queue.js';
+import { beside, look as lookQueue, soon as lookQueueSoon } from './queue.js';
 import * as offline from './offline.js';
 import { listen } from './keys.js';
 import { Sales, code, leavable, money, places, range, rate, rests, showCode, sign } from './states.js';
@@ -134,6 +134,7 @@ function render() {
   const open = [...sales.all.values()].filter((o) => !rests(o) && o.id !== shown);
   $('open').replaceChildren(...open.map((o) => button(`${money(o.amount)} · ${say(o.says.headline)}`, () => show(o.id))));
   $('list').textContent = open.length ? `${t('sales')} (${open.length})` : t('sales');
+  beside(s && code(s) ? s.id : null);
   if (s) renderSale(s);
   if ($('sales').open) renderRows();
 }

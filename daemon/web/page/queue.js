@@ -11,7 +11,7 @@ const labels = {
 }[lang];
 
 const quiet = ['watch', 'open']; // nobody waits for money
-let list = { jobs: [] };
+let list = { jobs: [] }, onScreen = null;
 
 // look asks what is owed. What only takes its usual time is in the list and not on
 // the button.
@@ -22,8 +22,23 @@ export async function look() {
     return;
   }
   list.jobs = list.jobs.filter((j) => j.debts.some((d) => !quiet.includes(d.kind)));
-  $('queue-open').hidden = !list.jobs.length;
-  $('queue-open').textContent = `${labels.title} (${list.jobs.length})`;
+  draw();
+}
+
+// beside says whose code the screen shows, if any: that sale waits for the customer who
+// stands before it, and is on no other list until somebody has waited too long.
+export function beside(id) {
+  if (id === onScreen) return;
+  onScreen = id;
+  draw();
+}
+
+const jobs = () => list.jobs.filter((j) => list.alarm || j.id !== onScreen);
+
+function draw() {
+  const n = jobs().length;
+  $('queue-open').hidden = !n;
+  $('queue-open').textContent = `${labels.title} (${n})`;
   $('queue-open').toggleAttribute('data-alarm', list.alarm);
   if ($('queue').open) render();
 }
@@ -59,7 +74,7 @@ const key = (j) => j.id + j.state + j.debts.map((d) => d.kind + d.refund_no).joi
 // render leaves the cards that are there: somebody may be typing in one.
 function render() {
   const there = new Map([...$('queue-rows').children].map((li) => [li.dataset.is, li]));
-  const rows = list.jobs.map((j) => {
+  const rows = jobs().map((j) => {
     const li = there.get(key(j)) ?? card(j);
     const when = j.next_s === undefined ? labels.never : labels.next.replace('{n}', j.next_s);
     li.querySelectorAll(':scope > p')[j.debts.length + 1].textContent = [j.reason && say(j.reason.text), when].filter(Boolean).join(' ');
