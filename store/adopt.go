@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -41,7 +42,7 @@ func (r *rebuild) adopt(from, tx *bbolt.Tx) error {
 		if e.Head != r.head || e.from != before.To {
 			continue
 		}
-		s, err := r.known(tx, e, before)
+		s, err := known(e, before, r.made(tx))
 		if err != nil {
 			r.db.opts.Log.Warn("an archive does not fit what is put together; its sales stay in the file", "file", filepath.Base(e.path), "err", err)
 			continue
@@ -54,8 +55,9 @@ func (r *rebuild) adopt(from, tx *bbolt.Tx) error {
 // errUnlike says that an archive is not what the lines have made.
 var errUnlike = errors.New("it has other records than the lines make")
 
-// known is what a file knows of an archive, made again of the archive.
-func (r *rebuild) known(tx *bbolt.Tx, e end, before shelf) (s shelf, err error) {
+// known is what a file knows of an archive, made again of the archive. Each record of it
+// is shown to prove, which says what is wrong with one, or reads it if it is a line.
+func known(e end, before shelf, prove proof) (s shelf, err error) {
 	sum, size, err := archive.Sum(e.path)
 	if err != nil {
 		return s, err
@@ -70,10 +72,18 @@ func (r *rebuild) known(tx *bbolt.Tx, e end, before shelf) (s shelf, err error) 
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	var keys []archive.Key
+	ended := make(map[sale.ID]bool)
 	for section := inJournal; section <= inRetired; section++ {
 		for rec, err := range file.From(section, nil) {
+			var line ledger.Line
 			if err == nil {
-				err = s.take(tx, section, rec)
+				line, err = prove(section, rec)
+			}
+			if err == nil {
+				err = s.take(section, rec, line)
+			}
+			if err == nil {
+				err = belongs(section, rec, ended)
 			}
 			if err != nil {
 				return s, fmt.Errorf("section %d: %w", section, err)
@@ -90,20 +100,56 @@ func (r *rebuild) known(tx *bbolt.Tx, e end, before shelf) (s shelf, err error) 
 	return s, nil
 }
 
-// take counts a record of an archive. What the lines have made is in the file still, so
-// that lines, postings and sales can be held against it.
-func (s *shelf) take(tx *bbolt.Tx, section byte, rec archive.Record) error {
-	in := map[byte]*bbolt.Bucket{inJournal: ledger.Journal(tx), inPosting: ledger.Postings(tx), inSale: tx.Bucket(saleBucket), inBegun: tx.Bucket(begunBucket)}[section]
-	if in != nil && !bytes.Equal(in.Get(rec.Key), rec.Value) {
-		return errUnlike
+// belongs notes the sales of an archive, and says whether what is in it besides is theirs.
+func belongs(section byte, rec archive.Record, ended map[sale.ID]bool) error {
+	body, err := record.Open(rec.Key, rec.Value)
+	if err != nil {
+		return err
+	}
+	var of struct {
+		Sale sale.ID `json:"sale"`
 	}
 	switch section {
+	default:
+		return nil
+	case inSale:
+		ended[sale.ID(rec.Key)] = true
+		return nil
+	case inBegun:
+		of.Sale = sale.ID(body)
+	case inOnce, inCode:
+		err = json.Unmarshal(body, &of)
+	}
+	if err == nil && !ended[of.Sale] {
+		err = errUnlike
+	}
+	return err
+}
+
+type proof func(section byte, rec archive.Record) (ledger.Line, error)
+
+// made holds records against what the lines have made: it is in the file still.
+func (r *rebuild) made(tx *bbolt.Tx) proof {
+	in := map[byte]*bbolt.Bucket{inJournal: ledger.Journal(tx), inPosting: ledger.Postings(tx), inSale: tx.Bucket(saleBucket), inBegun: tx.Bucket(begunBucket)}
+	return func(section byte, rec archive.Record) (line ledger.Line, err error) {
+		if b := in[section]; b != nil && !bytes.Equal(b.Get(rec.Key), rec.Value) {
+			return line, errUnlike
+		}
+		if section == inJournal {
+			line, _, err = ledger.Decode(rec.Key, rec.Value)
+		}
+		return line, err
+	}
+}
+
+// take counts a record of an archive.
+func (s *shelf) take(section byte, rec archive.Record, line ledger.Line) error {
+	switch section {
 	case inJournal:
-		line, _, err := ledger.Decode(rec.Key, rec.Value)
 		if s.At = line.Event.At; line.Event.Kind == sale.Begun {
 			s.Begun++
 		}
-		return err
+		return nil
 	case inPosting:
 		_, _, p, err := ledger.DecodeLeg(rec.Key, rec.Value)
 		if err != nil {
@@ -127,8 +173,7 @@ func (s *shelf) take(tx *bbolt.Tx, section byte, rec archive.Record) error {
 	case inRetired:
 		s.Retired = seqOf(rec.Key)
 	}
-	_, err := record.Open(rec.Key, rec.Value)
-	return err
+	return nil
 }
 
 // settle writes that the file knows an archive, and forgets what is in it.
@@ -149,6 +194,11 @@ func (r *rebuild) settle(tx *bbolt.Tx, s shelf) (err error) {
 	if err := errors.Join(queue.Forget(tx, s.Retired), forgetTallies(tx, s.At.Add(-talliesKept))); err != nil {
 		return err
 	}
+	return r.enter(tx, s)
+}
+
+// enter makes the file know an archive.
+func (r *rebuild) enter(tx *bbolt.Tx, s shelf) error {
 	b, at := tx.Bucket(archiveBucket), archiveAt(archiveFilter, s.Number)
 	if err := errors.Join(putRecord(b, archiveAt(archiveEntry, s.Number), s.archived), b.Put(at, record.Seal(at, s.filter))); err != nil {
 		return err

@@ -109,7 +109,7 @@ func (c *checker) archives(origin []byte) {
 		a := archiveCheck{checker: c, shelf: s, earlier: &archives{dir: c.old.dir, all: all[:i]}, head: head, closing: closing}
 		if err := a.check(); err != nil {
 			c.r.bad("archive/"+s.File, err.Error())
-			c.deep = false
+			c.deep, c.carried = false, make(map[sale.ID]carried) // as far as this one is not far enough
 			return
 		}
 		head, closing = a.head, a.closing

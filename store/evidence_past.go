@@ -25,7 +25,8 @@ import (
 // one that no file knew.
 type end struct {
 	ledger.Head
-	from uint64 // after this line
+	at   sale.Instant // of the last line
+	from uint64       // after this line
 	path string
 }
 
@@ -85,8 +86,8 @@ func endOf(path string, r *archive.Reader) (e end, ok bool) {
 		if err != nil || len(rec.Key) != 8 {
 			return e, false
 		}
-		_, link, bad := ledger.Decode(rec.Key, rec.Value)
-		e.Head, e.path, ok = ledger.Head{Seq: seqOf(rec.Key), Link: link}, path, bad == nil
+		line, link, bad := ledger.Decode(rec.Key, rec.Value)
+		e.Head, e.at, e.path, ok = ledger.Head{Seq: seqOf(rec.Key), Link: link}, line.Event.At, path, bad == nil
 		break
 	}
 	return e, ok

@@ -87,6 +87,11 @@ func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
 			}
 			continue
 		}
+		if string(name) == string(caseBucket) {
+			if err := allTold(b, was); err != nil {
+				return err
+			}
+		}
 		sequence := b.Sequence()
 		if err := tx.DeleteBucket(name); err != nil {
 			return err
@@ -100,6 +105,21 @@ func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
 		}
 		if err := was.ForEach(b.Put); err != nil {
 			return fmt.Errorf("store: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// allTold says that what people see of cases has each disagreement that the lines tell of.
+func allTold(made, was *bbolt.Bucket) error {
+	c := made.Cursor()
+	for k, value := c.Seek([]byte{caseRecord}); len(k) == 9 && k[0] == caseRecord; k, value = c.Next() {
+		var one Case
+		if err := record.Unmarshal(k, value, &one); err != nil {
+			return err
+		}
+		if one.Kind == ReconciliationMismatch && was.Get(subjectAt(one.Kind, one.Subject)) == nil {
+			return ErrCorrupt.becausef("nobody was told of the mismatch of order %s", one.OrderNo)
 		}
 	}
 	return nil

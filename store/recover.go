@@ -27,6 +27,8 @@ type Recovering struct {
 	Cause   error    // what is wrong with it
 	Backups []string // copies of the store, of any time
 	By      string   // who says that a new store may begin where nothing is proven; "" is nobody
+
+	replay bool // every line is applied again, those of the oldest archives, too
 }
 
 // Recover puts a store in the place of a damaged one, or of one that is gone, and says
@@ -89,7 +91,7 @@ func (e *evidence) install(ctx context.Context, path, temp string, o Options, q 
 	by := salvager
 	built := &rebuild{}
 	if len(e.origin) > 0 && e.tip > 0 {
-		if built, err = e.build(ctx, temp, o); err != nil {
+		if built, err = e.build(ctx, temp, o, q); err != nil {
 			return r, fmt.Errorf("store: what is left of %s: %w", path, err)
 		}
 	}
@@ -106,8 +108,7 @@ func (e *evidence) install(ctx context.Context, path, temp string, o Options, q 
 	if r, err = tell(ctx, temp, path, o, word, there); err != nil {
 		return r, err
 	}
-	report, err := CheckFile(temp)
-	if err = errors.Join(err, report.Err()); err != nil {
+	if err := built.check(temp); err != nil {
 		return r, fmt.Errorf("store: what was made of %s: %w", path, err)
 	}
 	return r, install(temp, path, r.Replaced)

@@ -74,6 +74,24 @@ func Forget(tx *bbolt.Tx, upTo uint64, limit int) (n int, err error) {
 	return n, tx.Bucket(chainBucket).Put(baseKey, record.Seal(baseKey, append(seqKey(base.Seq), base.Link[:]...)))
 }
 
+// Continue drops every line that is here and goes on after one that lies elsewhere, as
+// all before it do.
+func Continue(tx *bbolt.Tx, after Head) error {
+	for _, name := range [][]byte{journalBucket, postingBucket} {
+		if err := tx.DeleteBucket(name); err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	chain := tx.Bucket(chainBucket)
+	if err := chain.Put(baseKey, record.Seal(baseKey, append(seqKey(after.Seq), after.Link[:]...))); err != nil {
+		return err
+	}
+	return putHead(chain, after)
+}
+
 // Follow reads a line that lies elsewhere and says where the chain stands after it,
 // or why it is not the line that follows.
 func (h Head) Follow(key, value []byte) (Head, Line, error) {
