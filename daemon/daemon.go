@@ -141,7 +141,9 @@ func Open(ctx context.Context, cfg Config, o Options) (d *Daemon, err error) {
 	}); err != nil {
 		return d, err
 	}
-	d.ln, err = listen(cfg.API.Listen)
+	if d.ln == nil { // nobody had to be told meanwhile
+		d.ln, err = listen(cfg.API.Listen)
+	}
 	return d, err
 }
 

@@ -8,11 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"qrposd/daemon/api"
 	"qrposd/store"
-	"qrposd/systemd"
 )
 
 // storeOptions are how this till's store is opened, by whoever opens it.
@@ -46,9 +44,9 @@ func (d *Daemon) openStore(ctx context.Context, secret []byte, device string) (e
 		return err
 	}
 	d.o.Log.Error("the store is damaged; what can be proven is put together", "err", err)
-	defer d.patience(ctx)()
+	over := d.meanwhile(ctx)
 	r, err := store.Recover(ctx, path, o, store.Recovering{Cause: err, Backups: latestBackup(d.cfg)})
-	if err != nil {
+	if err = errors.Join(err, over()); err != nil {
 		return err
 	}
 	tellHealed(d.o.Log, r)
@@ -98,23 +96,6 @@ func latestBackup(cfg Config) []string {
 		}
 	}
 	return nil
-}
-
-// patience tells the service manager that the start takes longer, until it is over.
-func (d *Daemon) patience(ctx context.Context) (done func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		for tick := time.NewTicker(5 * time.Second); ; {
-			_ = d.o.Systemd.Notify("EXTEND_TIMEOUT_USEC=30000000", systemd.Status("the store was damaged; what can be proven is put together"))
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				tick.Stop()
-				return
-			}
-		}
-	}()
-	return cancel
 }
 
 func tellHealed(log *slog.Logger, r store.RestoreRecord) {

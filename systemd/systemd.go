@@ -16,8 +16,16 @@ import (
 	"time"
 )
 
-// Env looks up one variable of the environment systemd started this process with: os.Getenv in the daemon.
+// Env looks up one variable of the environment systemd started this process with: os.Getenv in the daemon. The zero Env has none set, as
+// for whoever runs a command by hand.
 type Env func(key string) string
+
+func (env Env) get(key string) string {
+	if env == nil {
+		return ""
+	}
+	return env(key)
+}
 
 // States of the sd_notify protocol, see sd_notify(3).
 const (
@@ -38,7 +46,7 @@ func Status(text string) string {
 // Notify sends the states as one message, and does nothing when no manager asked for it. It opens the socket each
 // time: messages are seconds apart, and a kept descriptor would outlive a restarted manager.
 func (env Env) Notify(states ...string) error {
-	path := env("NOTIFY_SOCKET")
+	path := env.get("NOTIFY_SOCKET")
 	if path == "" || len(states) == 0 {
 		return nil
 	}
@@ -63,11 +71,11 @@ func (env Env) Notify(states ...string) error {
 // sd_watchdog_enabled(3) advises. It reports false when no watchdog is set, or not for pid: a child inherits the
 // variables but must not answer for its parent.
 func (env Env) Watchdog(pid int) (time.Duration, bool) {
-	if owner := env("WATCHDOG_PID"); owner != "" && owner != strconv.Itoa(pid) {
+	if owner := env.get("WATCHDOG_PID"); owner != "" && owner != strconv.Itoa(pid) {
 		return 0, false
 	}
 	const most = uint64((1<<63 - 1) / time.Microsecond)
-	usec, err := strconv.ParseUint(env("WATCHDOG_USEC"), 10, 64)
+	usec, err := strconv.ParseUint(env.get("WATCHDOG_USEC"), 10, 64)
 	if err != nil || usec < 2 || usec > most {
 		return 0, false
 	}
@@ -83,7 +91,7 @@ func (env Env) Credential(name string) (path string, ok bool, err error) {
 	if !credentialName(name) {
 		return "", false, fmt.Errorf("%w: %q", ErrCredentialName, name)
 	}
-	dir := env("CREDENTIALS_DIRECTORY")
+	dir := env.get("CREDENTIALS_DIRECTORY")
 	if !filepath.IsAbs(dir) {
 		return "", false, nil
 	}

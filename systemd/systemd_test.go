@@ -173,3 +173,17 @@ func TestCredentialNames(t *testing.T) {
 		}
 	}
 }
+
+// A command that is run by hand has no manager to tell anything.
+func TestNobodyAsks(t *testing.T) {
+	var env Env
+	if err := env.Notify(Ready, Status("here")); err != nil {
+		t.Error(err)
+	}
+	if every, ok := env.Watchdog(1); ok {
+		t.Errorf("to be fed every %v", every)
+	}
+	if path, ok, err := env.Credential("k"); path != "" || ok || err != nil {
+		t.Errorf("%q, %v, %v", path, ok, err)
+	}
+}
