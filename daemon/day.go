@@ -99,7 +99,7 @@ func newDays(cfg Config, db *store.DB, closed func(), log *slog.Logger) *days {
 }
 
 // Report is a look at the day so far.
-func (d *days) Report() (day.Report, error) { return d.db.DayReport() }
+func (d *days) Report(ctx context.Context) (day.Report, error) { return d.db.DayReport(ctx) }
 
 // CloseDay closes the day, or says what keeps it open: exactly that list.
 func (d *days) CloseDay(ctx context.Context, operator string, once sale.Once) (api.Day, bool, error) {

@@ -14,6 +14,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"qrposd/rules/offline"
 	"qrposd/rules/sale"
 	"qrposd/store"
 	"qrposd/store/archive"
@@ -70,6 +71,9 @@ func (m *months) step() {
 	case k == 18:
 		m.own++
 		shown(m.t, m.db, own("promptpay", int64(100+m.own), 0))
+		if m.own%2 == 0 { // and a receipt of the one before it
+			receive(m.t, m.db, offline.Receipt{ID: fmt.Sprint("r", m.own), Source: "s", Amount: thb(int64(99 + m.own)), At: m.clock.Wall()})
+		}
 	case k > 15 && len(m.done) > 0: // an old one comes back
 		i := m.pick(m.done)
 		s, err := m.db.Sale(m.done[i].ID)
@@ -84,19 +88,32 @@ func (m *months) step() {
 	}
 }
 
-func grown(t testing.TB, seed uint64) *months {
+func newMonths(t testing.TB, seed uint64, change ...func(*store.Options)) *months {
 	m := &months{shop: &shop{path: newPath(t), clock: newFakeClock()}, t: t, rand: rand.New(rand.NewPCG(seed, 1))}
 	m.ring = filepath.Join(filepath.Dir(m.path), "ring")
+	o := m.options()
+	for _, c := range change {
+		c(&o)
+	}
 	var err error
-	if m.db, err = store.Open(m.path, m.options()); err != nil {
+	if m.db, err = store.Open(m.path, o); err != nil {
 		t.Fatal(err)
 	}
-	for range 300 {
+	return m
+}
+
+func (m *months) steps(n int) {
+	for range n {
 		m.step()
 		if m.rand.IntN(8) == 0 {
-			rotate(t, m.db)
+			rotate(m.t, m.db)
 		}
 	}
+}
+
+func grown(t testing.TB, seed uint64) *months {
+	m := newMonths(t, seed)
+	m.steps(300)
 	if err := m.db.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -87,11 +87,11 @@ func lastClosed(b *bbolt.Bucket) (c ClosedDay, err error) {
 
 // DayReport is a look at the day so far: an X report, with what keeps it open. It
 // reads one moment's state of the file and nobody waits for it.
-func (db *DB) DayReport() (r day.Report, err error) {
+func (db *DB) DayReport(ctx context.Context) (r day.Report, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
-		p, err := db.period(tx)
+		p, err := db.period(ctx, tx)
 		if err == nil {
-			r, err = p.X(p.records(), p.legs())
+			r, err = p.X(p.parts())
 		}
 		return err
 	})
@@ -108,7 +108,7 @@ func (db *DB) DayReport() (r day.Report, err error) {
 // once.
 func (db *DB) CloseDay(ctx context.Context, by string, sign Signer, once sale.Once) (c ClosedDay, replayed bool, err error) {
 	for range 10 {
-		next, last, err := db.endDay(by, sign, once)
+		next, last, err := db.endDay(ctx, by, sign, once)
 		if err != nil || next == nil {
 			return last, err == nil, err
 		}
@@ -127,7 +127,7 @@ var errDayMoved = errors.New("store: the day has changed")
 
 // endDay is the day as it would be closed now, or nil and the day that was closed
 // under the same key.
-func (db *DB) endDay(by string, sign Signer, once sale.Once) (next *ClosedDay, was ClosedDay, err error) {
+func (db *DB) endDay(ctx context.Context, by string, sign Signer, once sale.Once) (next *ClosedDay, was ClosedDay, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
 		if spent, known, err := db.spentFor(tx, once); err != nil || known {
 			if err == nil && spent.Day == 0 {
@@ -135,11 +135,11 @@ func (db *DB) endDay(by string, sign Signer, once sale.Once) (next *ClosedDay, w
 			}
 			return errors.Join(err, getClosed(tx, spent.Day, &was))
 		}
-		p, err := db.period(tx)
+		p, err := db.period(ctx, tx)
 		if err != nil {
 			return err
 		}
-		report, err := p.Z(p.records(), p.legs())
+		report, err := p.Z(p.parts())
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func TestEveryPaymentIsInOneDay(t *testing.T) {
 			if days < 2 || sum.Closing != net || sum.Paid-sum.Refunded != net {
 				t.Errorf("%d days took %d and gave %d back and end with %d; the sales have %d", days, sum.Paid, sum.Refunded, sum.Closing, net)
 			}
-			x, err := db.DayReport()
+			x, err := db.DayReport(t.Context())
 			if err != nil || len(x.Rows) != 0 || !x.Balanced {
 				t.Errorf("behind the last day: %+v, %v", x, err)
 			}

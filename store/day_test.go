@@ -82,13 +82,13 @@ func TestADayIsClosed(t *testing.T) {
 	if again, replayed := closeDay(t, db, "first-day"); !replayed || again.Number != 1 {
 		t.Errorf("closed again: %v, %+v", replayed, again)
 	}
-	x, err := db.DayReport()
+	x, err := db.DayReport(t.Context())
 	if err != nil || x.Number != 2 || len(x.Rows) != 0 || len(x.Drawers) != 0 || !x.Balanced || x.Totals[0].Opening != 2*cny.Minor {
 		t.Errorf("%+v, %v", x, err)
 	}
 	giveBack(t, db, paid.ID)
 	second, _ := closeDay(t, db, "second-day")
-	x, err = db.DayReport()
+	x, err = db.DayReport(t.Context())
 	if err != nil || second.Closing[0].Minor != cny.Minor || x.Totals[0].Opening != cny.Minor {
 		t.Errorf("%+v, %+v, %v", second, x, err)
 	}
@@ -206,12 +206,12 @@ func TestAClosedDayThatWasChanged(t *testing.T) {
 // A file of before there were days begins its first one where it stands.
 func TestTheFirstDayOfAnOlderFile(t *testing.T) {
 	db := storetest.MustOpenAt(t, storetest.MustCopy(t, "testdata/layout-4.db"), withClock(newFakeClock()))
-	x, err := db.DayReport()
+	x, err := db.DayReport(t.Context())
 	if err != nil || x.Number != 1 || len(x.Rows) != 0 || len(x.Missing) != 1 || x.Missing[0].Why != day.InDoubt {
 		t.Errorf("%+v, %v", x, err)
 	}
 	paid(t, db)
-	if x, err = db.DayReport(); err != nil || len(x.Missing) != 1 || x.Totals[0].Paid != cny.Minor || x.Totals[0].Closing-x.Totals[0].Opening != cny.Minor {
+	if x, err = db.DayReport(t.Context()); err != nil || len(x.Missing) != 1 || x.Totals[0].Paid != cny.Minor || x.Totals[0].Closing-x.Totals[0].Opening != cny.Minor {
 		t.Errorf("%+v, %v", x, err)
 	}
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"iter"
 	"math"
 	"slices"
@@ -19,12 +21,15 @@ import (
 // period is the day that is open, as one read of the file has it.
 type period struct {
 	day.Day
+	ctx     context.Context // of whoever asks for it
 	db      *DB
 	tx      *bbolt.Tx
+	old     archives // as they were when it was begun
 	from    ClosedDay
 	at      sale.Instant
 	entries uint64
-	touched map[sale.ID]touch // sales with lines in the period, and those that are to be looked at anyway
+	touched map[sale.ID]touch // sales with lines of the file in the period, and those that are to be looked at anyway
+	older   map[sale.ID]touch // sales of which something arrived in an archive
 	held    []sale.ID
 }
 
@@ -36,9 +41,9 @@ type touch struct {
 
 // period reads what the open day is made of. Sales are loaded one by one as they are
 // added up; what is held of each is its number.
-func (db *DB) period(tx *bbolt.Tx) (*period, error) {
+func (db *DB) period(ctx context.Context, tx *bbolt.Tx) (*period, error) {
 	b := tx.Bucket(dayBucket)
-	p := &period{db: db, tx: tx, touched: make(map[sale.ID]touch)}
+	p := &period{ctx: ctx, db: db, tx: tx, old: archives{dir: db.old.dir, all: db.old.list()}, touched: make(map[sale.ID]touch), older: make(map[sale.ID]touch)}
 	var err error
 	if p.from, err = lastClosed(b); err != nil {
 		return nil, err
@@ -76,15 +81,11 @@ func (db *DB) period(tx *bbolt.Tx) (*period, error) {
 // read notes which sales were touched. Those that owe a step, or a person owes one,
 // are looked at whether they were or not.
 func (p *period) read() error {
-	err := p.db.old.lines(p.tx, p.from.Seq, func(_ uint64, line ledger.Line) error {
-		done := p.touched[line.Sale]
-		switch line.Event.Kind {
-		case sale.RefundDone:
-			done.refunds = append(done.refunds, line.Event.RefundNo)
-		case sale.ReceiptFound:
-			done.receipt = true
-		}
-		p.touched[line.Sale], p.at = done, line.Event.At
+	if err := p.readOld(); err != nil {
+		return err
+	}
+	err := ledger.After(p.tx, max(p.from.Seq, p.archived()), func(_ uint64, line ledger.Line) error {
+		p.touched[line.Sale], p.at = p.touched[line.Sale].with(line.Event), line.Event.At
 		if p.Began.IsZero() {
 			p.Began = line.Event.Wall
 		}
@@ -100,7 +101,27 @@ func (p *period) read() error {
 	for _, id := range p.from.Held {
 		p.look(id)
 	}
+	for id := range p.touched {
+		if old, known := p.older[id]; known {
+			p.touched[id] = p.touched[id].and(old)
+		}
+	}
 	return err
+}
+
+// with is what has arrived after one more fact.
+func (t touch) with(ev sale.Event) touch {
+	switch ev.Kind {
+	case sale.RefundDone:
+		t.refunds = append(t.refunds, ev.RefundNo)
+	case sale.ReceiptFound:
+		t.receipt = true
+	}
+	return t
+}
+
+func (t touch) and(other touch) touch {
+	return touch{append(t.refunds, other.refunds...), t.receipt || other.receipt}
 }
 
 func (p *period) look(id sale.ID) {
@@ -117,18 +138,19 @@ func (p *period) closing() ([]day.Balance, error) {
 	if err := getDay(p.tx.Bucket(dayBucket), dayClosed, 0, &first); err != nil {
 		return nil, err
 	}
-	if l := last(p.db.old.list()); l.To > first.Seq {
+	if l := last(p.old.all); l.To > first.Seq {
 		first.Seq, first.Closing = l.To, l.Closing
 	}
-	return balances(&p.db.old, p.tx, first)
+	return balances(&p.old, p.tx, first)
 }
 
-// records are the sales of the period, each with what it was when that began.
+// records are the sales of the period that the file has, each with what it was when that
+// began.
 func (p *period) records() iter.Seq2[day.Record, error] {
 	return func(yield func(day.Record, error) bool) {
 		for id, done := range p.touched {
 			s, err := p.db.load(p.tx, id)
-			if err != nil {
+			if err = errors.Join(err, p.ctx.Err()); err != nil {
 				yield(day.Record{}, err)
 				return
 			}
@@ -168,10 +190,11 @@ func (p *period) before(s sale.Sale, done touch) sale.Sale {
 	return was
 }
 
+// legs are the postings of the file's own lines.
 func (p *period) legs() iter.Seq2[day.Leg, error] {
 	return func(yield func(day.Leg, error) bool) {
 		stop := false
-		err := p.db.old.legs(p.tx, p.from.Seq, func(_ uint64, id sale.ID, posting sale.Posting) error {
+		err := ledger.LegsAfter(p.tx, max(p.from.Seq, p.archived()), func(_ uint64, id sale.ID, posting sale.Posting) error {
 			stop = stop || !yield(day.Leg{Sale: id, Posting: posting}, nil)
 			return nil
 		})

@@ -18,7 +18,7 @@ import (
 // Days are the till's reports.
 type Days interface {
 	// Report is a look at the day so far.
-	Report() (day.Report, error)
+	Report(ctx context.Context) (day.Report, error)
 	// CloseDay closes it once; a known key gives the day that it closed.
 	CloseDay(ctx context.Context, operator string, once sale.Once) (d api.Day, replayed bool, err error)
 	// ClosedDays lists closed days, newest first, with numbers below before where that
@@ -56,6 +56,7 @@ type DayByNumber struct {
 }
 
 type xInput struct {
+	Headers
 	Lang string `query:"lang" enum:"en,zh" default:"en" doc:"Of the receipt"`
 }
 
@@ -98,7 +99,8 @@ func (s *Server) dayRoutes(r *router) {
 		op := r.op(http.MethodGet, "/v1/day/x."+form, "getDayReport"+strings.ToUpper(form), "The day so far, as "+kind, invalid)
 		op.Responses["200"] = content(kind)
 		register(r, op, func(ctx context.Context, in *xInput) (*textOutput, error) {
-			report, err := s.Days.Report()
+			in.patiently()
+			report, err := s.Days.Report(ctx)
 			if err != nil {
 				return nil, s.fail(ctx, err)
 			}
@@ -126,8 +128,9 @@ func (s *Server) dayRoutes(r *router) {
 	register(r, r.op(http.MethodGet, "/v1/drawers", "listDrawerLines", "List what was entered for the drawers of the open day"), s.drawerLines)
 }
 
-func (s *Server) dayReport(ctx context.Context, _ *struct{}) (*reportOutput, error) {
-	report, err := s.Days.Report()
+func (s *Server) dayReport(ctx context.Context, in *struct{ Headers }) (*reportOutput, error) {
+	in.patiently()
+	report, err := s.Days.Report(ctx)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
@@ -139,6 +142,7 @@ func (s *Server) closeDay(ctx context.Context, in *closeDayInput) (*dayOutput, e
 	if err != nil {
 		return nil, err
 	}
+	in.patiently()
 	d, replayed, err := s.Days.CloseDay(ctx, in.Body.Operator, key)
 	if err != nil {
 		return nil, s.fail(ctx, err)

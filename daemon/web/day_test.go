@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type counting struct {
 	keys   map[string]bool
 	closed []api.Day
 	report day.Report
+	looked int // how often it was added up
 }
 
 func newCounting() *counting {
@@ -34,9 +36,10 @@ func newCounting() *counting {
 	}}
 }
 
-func (c *counting) Report() (day.Report, error) {
+func (c *counting) Report(context.Context) (day.Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.looked++
 	return c.report, nil
 }
 
@@ -155,6 +158,9 @@ func TestDayOnThePage(t *testing.T) {
 	b := browse(t)
 	b.open(s.url, 800, 480)
 	b.see("#day-open", "Day")
+	if c.looked > 0 {
+		t.Error("the day is added up before anybody asks for it")
+	}
 	b.press("#day-open")
 	b.see("#day-title", "number 1")
 	b.see("#day-missing", "nobody has counted this drawer")
@@ -179,4 +185,39 @@ func TestDayOnThePage(t *testing.T) {
 	b.press("#language")
 	b.see("#day-open", "日结")
 	b.clean()
+}
+
+// endless is a day that takes longer to add up than anybody waits.
+type endless struct {
+	*counting
+	begun, given chan struct{}
+}
+
+func (e endless) Report(ctx context.Context) (day.Report, error) {
+	close(e.begun)
+	<-ctx.Done()
+	close(e.given)
+	return day.Report{}, ctx.Err()
+}
+
+// A till that ends does not wait for a report that nobody will hear.
+func TestALongReportEndsWithTheTill(t *testing.T) {
+	e := endless{newCounting(), make(chan struct{}), make(chan struct{})}
+	s := startWith(t, newShop(), func(o *Options) { o.Days, o.Drawers = e, e })
+	go func() {
+		if resp, err := http.Get(s.url + "/v1/day/x"); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-e.begun
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it ends with %v", err)
+	}
+	select {
+	case <-e.given:
+	case <-time.After(time.Minute):
+		t.Error("it is added up all the same")
+	}
 }

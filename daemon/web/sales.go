@@ -30,6 +30,12 @@ func (h *Headers) once(asks ...string) (sale.Once, error) {
 	return once(h.lines.Values("Idempotency-Key"), asks...)
 }
 
+// patiently gives an answer the time it takes: a long backup, or a day that nobody has
+// closed for months. Whoever asks decides how long it waits.
+func (h *Headers) patiently() {
+	_ = h.conn.SetWriteDeadline(time.Time{}) // without it, the answer is lost and what was done is not
+}
+
 func (h *Headers) wait() time.Duration { return preferredWait(h.lines.Values("Prefer")) }
 
 // ByID is the sale a request is about.

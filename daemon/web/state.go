@@ -166,7 +166,7 @@ func (s *Server) backup(ctx context.Context, in *struct {
 		return nil, api.NewProblem(http.StatusConflict, "backup_running", "a backup is being made", "wait for it")
 	}
 	defer s.backing.Unlock()
-	_ = in.conn.SetWriteDeadline(time.Time{}) // without it, the answer of a long backup is lost and the backup is not
+	in.patiently()
 	b, err := s.Backup(ctx)
 	if err != nil {
 		return nil, s.fail(ctx, err)

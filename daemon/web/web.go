@@ -165,9 +165,13 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown ends the streams and the waits, and lets other answers be finished
-// until ctx ends.
+// Shutdown ends the streams and the waits, and lets other answers be finished until ctx
+// ends. Those that are not are cut, and whoever works on one is told: nobody hears it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
-	return s.http.Shutdown(ctx)
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	return err
 }

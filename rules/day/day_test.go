@@ -86,7 +86,7 @@ func example() (Day, []Record) {
 
 func TestZ(t *testing.T) {
 	d, records := example()
-	got, err := d.Z(list(records...), list(legs(records)...))
+	got, err := d.Z(Whole(list(records...), list(legs(records)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestZ(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant\n%+v", got, want)
 	}
-	x, err := d.X(list(records...), list(legs(records)...))
+	x, err := d.X(Whole(list(records...), list(legs(records)...)))
 	if x.Kind = Z; err != nil || !reflect.DeepEqual(x, want) {
 		t.Errorf("the X report of the same moment is another: %v %+v", err, x)
 	}
@@ -150,7 +150,7 @@ func TestUnbalanced(t *testing.T) {
 	} {
 		d, records := example()
 		r, l := tt.change(&d, records, legs(records))
-		got, err := d.Z(list(r...), list(l...))
+		got, err := d.Z(Whole(list(r...), list(l...)))
 		var u *Unbalanced
 		if !errors.As(err, &u) || !reflect.DeepEqual(got, Report{}) || len(u.Missing) != 1 {
 			t.Errorf("%s: %v %+v", name, err, got)
@@ -164,7 +164,7 @@ func TestUnbalanced(t *testing.T) {
 		if m != tt.want {
 			t.Errorf("%s: %+v\nwant %+v", name, m, tt.want)
 		}
-		x, err := d.X(list(r...), list(l...))
+		x, err := d.X(Whole(list(r...), list(l...)))
 		if err != nil || x.Balanced || !reflect.DeepEqual(x.Missing, u.Missing) {
 			t.Errorf("%s: the X report says %v %+v", name, err, x.Missing)
 		}
@@ -183,7 +183,7 @@ func TestErrorsThatCancel(t *testing.T) {
 			l[i].Amount.Minor -= 5
 		}
 	}
-	_, err := d.Z(list(records...), list(l...))
+	_, err := d.Z(Whole(list(records...), list(l...)))
 	var u *Unbalanced
 	if !errors.As(err, &u) || len(u.Missing) != 2 || u.Missing[0].Amount != cny(5) || u.Missing[1].Amount != cny(-5) {
 		t.Errorf("%v", err)
@@ -209,7 +209,7 @@ func TestFaults(t *testing.T) {
 	} {
 		d, records := example()
 		tt.change(&d)
-		got, err := d.Z(list(records...), list(legs(records)...))
+		got, err := d.Z(Whole(list(records...), list(legs(records)...)))
 		code := ""
 		if f := (*Fault)(nil); errors.As(err, &f) && f.Message != "" && f.Hint != "" {
 			code = f.Code
@@ -222,13 +222,13 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	d, records := example()
-	if _, err := d.X(list(append(records, records[0])...), list(legs(records)...)); err == nil {
+	if _, err := d.X(Whole(list(append(records, records[0])...), list(legs(records)...))); err == nil {
 		t.Error("a sale twice")
 	}
-	if _, err := d.X(func(yield func(Record, error) bool) { yield(Record{}, broken) }, list[Leg]()); err != broken {
+	if _, err := d.X(Whole(func(yield func(Record, error) bool) { yield(Record{}, broken) }, list[Leg]())); err != broken {
 		t.Errorf("records that break off: %v", err)
 	}
-	if _, err := d.X(list(records...), func(yield func(Leg, error) bool) { yield(Leg{}, broken) }); err != broken {
+	if _, err := d.X(Whole(list(records...), func(yield func(Leg, error) bool) { yield(Leg{}, broken) })); err != broken {
 		t.Errorf("a journal that breaks off: %v", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestFaults(t *testing.T) {
 func TestJSON(t *testing.T) {
 	d, records := example()
 	d.Unsettled = []Unsettled{{"payment_unknown_here", "", "X1", cny(8)}}
-	want, err := d.X(list(records...), list(legs(records)...))
+	want, err := d.X(Whole(list(records...), list(legs(records)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestCSV(t *testing.T) {
 	d, records := example()
 	records[0].After.Operator = "=HYPERLINK(\"x\"),\"y\"\r\n"
 	d.Unsettled = []Unsettled{{"payment_unknown_here", "", "X1", cny(8)}}
-	report, err := d.X(list(records...), list(legs(records)...))
+	report, err := d.X(Whole(list(records...), list(legs(records)...)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package day
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"qrposd/rules/money"
@@ -41,6 +42,18 @@ type Record struct {
 type Leg struct {
 	Sale sale.ID
 	sale.Posting
+}
+
+// Part is some of the period's sales and some of its legs. A sale is in one part; its
+// legs may be in others.
+type Part struct {
+	Records iter.Seq2[Record, error]
+	Legs    iter.Seq2[Leg, error]
+}
+
+// Whole is a period in one part.
+func Whole(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) iter.Seq[Part] {
+	return func(yield func(Part) bool) { yield(Part{records, legs}) }
 }
 
 // Balance is what the provider owes the shop in one currency.

@@ -170,12 +170,12 @@ func TestBalancesOrNames(t *testing.T) {
 	closed, open := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := generate(t)
-		x, err := w.day.X(list(w.records...), list(w.legs...))
+		x, err := w.day.X(Whole(list(w.records...), list(w.legs...)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.adds(x)
-		z, err := w.day.Z(list(rapid.Permutation(w.records).Draw(t, "records")...), list(rapid.Permutation(w.legs).Draw(t, "legs")...))
+		z, err := w.day.Z(Whole(list(rapid.Permutation(w.records).Draw(t, "records")...), list(rapid.Permutation(w.legs).Draw(t, "legs")...)))
 		var u *Unbalanced
 		named := errors.As(err, &u)
 		switch {

@@ -14,7 +14,7 @@ func TestReceipt(t *testing.T) {
 	d, records := example()
 	own := sale.Sale{ID: "O", Flow: sale.Offline, Operator: "bob", Amount: cny(700), State: sale.Unconfirmed, Own: &sale.OwnCode{}}
 	records = append(records, Record{After: own})
-	r, err := d.Z(list(records...), list(legs(records)...))
+	r, err := d.Z(Whole(list(records...), list(legs(records)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,22 +51,22 @@ func TestOwnCodes(t *testing.T) {
 		d, records := example()
 		own := sale.Sale{ID: "O", Flow: sale.Offline, Operator: "bob", Amount: cny(700), State: state, Own: &sale.OwnCode{}}
 		open := append(records, Record{Before: own, After: own})
-		r, err := d.Z(list(open...), list(legs(open)...))
+		r, err := d.Z(Whole(list(open...), list(legs(open)...)))
 		if err != nil || len(r.Exposed) != 1 || r.Exposed[0] != (Exposed{state.String(), "CNY", 1, 700}) || r.Totals[0].Paid != 3280 || r.Totals[0].Banked != 0 {
 			t.Errorf("%s: %+v, %v", state, r, err)
 		}
 		settled := own
 		settled.State, settled.Own = sale.Settled, &sale.OwnCode{Receipt: &sale.Receipt{Amount: money.Money{Minor: 690, Currency: "CNY"}}}
 		found := append(records, Record{Before: own, After: settled})
-		r, err = d.Z(list(found...), list(legs(found)...))
+		r, err = d.Z(Whole(list(found...), list(legs(found)...)))
 		if err != nil || len(r.Exposed) != 0 || r.Totals[0].Banked != 690 || r.Totals[0].Closing != 6780 {
 			t.Errorf("a receipt after %s: %+v, %v", state, r, err)
 		}
-		if _, err := d.Z(list(found...), list(legs(records)...)); err == nil {
+		if _, err := d.Z(Whole(list(found...), list(legs(records)...))); err == nil {
 			t.Error("a receipt that was not posted closes the day")
 		}
 		later := append(records, Record{Before: settled, After: settled})
-		if r, err = d.Z(list(later...), list(legs(later)...)); err != nil || r.Totals[0].Banked != 0 {
+		if r, err = d.Z(Whole(list(later...), list(legs(later)...))); err != nil || r.Totals[0].Banked != 0 {
 			t.Errorf("the day after: %+v, %v", r, err)
 		}
 	}

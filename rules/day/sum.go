@@ -13,29 +13,19 @@ import (
 	"qrposd/rules/sale"
 )
 
-// X is a look at the period so far.
-func (d Day) X(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) (Report, error) {
+// X is a look at the period so far. Of each part no more is kept than what does not
+// agree yet: a till whose day nobody closes for a year is added up in the memory of a till.
+func (d Day) X(parts iter.Seq[Part]) (Report, error) {
 	if err := d.check(); err != nil {
 		return Report{}, err
 	}
-	s := sums{Day: d, rows: make(map[row]*Row), totals: make(map[money.Currency]*Total), orders: make(map[order]*moved), seen: make(map[sale.ID]bool), exposed: make(map[Exposed]*Exposed)}
+	s := sums{Day: d, rows: make(map[row]*Row), totals: make(map[money.Currency]*Total), orders: make(map[order]*moved), agreed: make(map[money.Currency]int64), exposed: make(map[Exposed]*Exposed)}
 	s.report = Report{
 		Kind: X, Till: d.Till, Number: d.Number, Began: d.Began, Ended: d.Ended, Head: d.Head,
 		Rows: []Row{}, Totals: []Total{}, Drawers: []Count{}, Exposed: []Exposed{}, Missing: []Missing{},
 	}
-	for r, err := range records {
-		if err == nil {
-			err = s.record(r)
-		}
-		if err != nil {
-			return Report{}, err
-		}
-	}
-	for l, err := range legs {
-		if err == nil {
-			err = s.post(l)
-		}
-		if err != nil {
+	for p := range parts {
+		if err := s.part(p); err != nil {
 			return Report{}, err
 		}
 	}
@@ -46,11 +36,11 @@ func (d Day) X(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) (Re
 }
 
 // Z closes the period, or says in an Unbalanced what keeps it open.
-func (d Day) Z(records iter.Seq2[Record, error], legs iter.Seq2[Leg, error]) (Report, error) {
+func (d Day) Z(parts iter.Seq[Part]) (Report, error) {
 	if d.Head.Link == "" || d.Number < 1 {
 		return Report{}, fault("day_head", "this is an error of the program: keep the journal", "a day is closed under a number and with the head of the journal")
 	}
-	r, err := d.X(records, legs)
+	r, err := d.X(parts)
 	if err != nil {
 		return Report{}, err
 	}
@@ -90,9 +80,50 @@ type sums struct {
 	rows   map[row]*Row
 	totals map[money.Currency]*Total
 	orders map[order]*moved
-	seen   map[sale.ID]bool
+	seen   map[sale.ID]bool         // in this part
+	agreed map[money.Currency]int64 // posted to the provider's account for orders that agreed
 
 	exposed map[Exposed]*Exposed // by state and currency
+}
+
+func (s *sums) part(p Part) error {
+	s.seen = make(map[sale.ID]bool)
+	for r, err := range p.Records {
+		if err == nil {
+			err = s.record(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for l, err := range p.Legs {
+		if err == nil {
+			err = s.post(l)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.agree()
+}
+
+// agree forgets the orders of which sale and journal say the same. One that has more in
+// another part begins again there, and differs by what that says more.
+func (s *sums) agree() error {
+	for k, m := range s.orders {
+		if m.posted != m.here {
+			continue
+		}
+		if k.account == sale.Provider {
+			sum := s.agreed[k.currency]
+			if err := plus(&sum, m.posted); err != nil {
+				return err
+			}
+			s.agreed[k.currency] = sum
+		}
+		delete(s.orders, k)
+	}
+	return nil
 }
 
 // plus adds to a sum, which may not overflow.
@@ -282,14 +313,16 @@ func (s *sums) equation() error {
 			return err
 		}
 	}
+	for c, n := range s.agreed {
+		if err := add(c, n); err != nil {
+			return err
+		}
+	}
 	for k, m := range s.orders {
 		if k.account == sale.Provider {
 			if err := add(k.currency, m.posted); err != nil {
 				return err
 			}
-		}
-		if m.posted == m.here {
-			continue
 		}
 		gap := m.posted
 		if err := plus(&gap, -m.here); err != nil {

@@ -1,5 +1,5 @@
 import { lang, say } from './words.js';
-import { Problem, call, insist, newKey } from './net.js';
+import { LONG, Problem, call, insist, newKey } from './net.js';
 import { $, element } from './elements.js';
 
 // The day: what was taken so far, what is in the drawers, what keeps it open. What is
@@ -9,13 +9,13 @@ const labels = {
     title: 'Day', so: 'The day so far, number {n}', close: 'Back', who: 'Your name', paid: 'Paid', refunded: 'Refunded', closing: 'With the provider', owed: 'Owed to payers', banked: 'Own account',
     exposed: 'Not money of the day', missing: 'Keeps the day open', todo: 'To do: ', none: 'Nothing keeps the day open.', drawer: 'Drawer', expected: 'should hold', counted: 'counted', over: 'over or short',
     float: 'Float at the beginning', paid_in: 'Put in', paid_out: 'Taken out', count: 'Counted', amount: 'Amount', enter: 'Enter', z: 'Close the day', closed: 'Day {n} is closed.', print: 'Print', before: 'Closed days',
-    unsure: 'No answer yet. Press the same button again: it is done once.', sales: 'sales',
+    unsure: 'No answer yet. Press the same button again: it is done once.', sales: 'sales', adding: 'Adding up. After months this takes minutes.',
   },
   zh: {
     title: '日结', so: '当前汇总，编号 {n}', close: '返回', who: '您的姓名', paid: '收款', refunded: '退款', closing: '支付平台余额', owed: '待退款', banked: '自有账户',
     exposed: '未计入当日款项', missing: '未能日结的原因', todo: '待办：', none: '没有妨碍日结的事项。', drawer: '钱箱', expected: '应有', counted: '实点', over: '长短款',
     float: '期初备用金', paid_in: '存入', paid_out: '取出', count: '清点', amount: '金额', enter: '录入', z: '日结', closed: '第 {n} 号日结已完成。', print: '打印', before: '历次日结',
-    unsure: '尚未收到答复。请再按同一按钮，不会重复处理。', sales: '笔',
+    unsure: '尚未收到答复。请再按同一按钮，不会重复处理。', sales: '笔', adding: '正在汇总。若数月未日结，需要几分钟。',
   },
 }[lang];
 
@@ -64,14 +64,35 @@ function link(d) {
   return element('li', `${d.number} · ${new Date(d.closed).toLocaleString(document.documentElement.lang, { dateStyle: 'short', timeStyle: 'short', hourCycle: 'h23' })} · ${d.by} `, a);
 }
 
-// look asks for the day. A till without days, or one that does not answer, shows none.
-async function look() {
+// slowly says that it takes long, when it does.
+async function slowly(answer) {
+  const told = $('day-told').textContent;
+  const slow = setTimeout(() => { $('day-told').textContent = labels.adding; }, 1000);
   try {
-    render(await call('GET', '/v1/day/x'));
-    $('day-before').replaceChildren(...(await call('GET', '/v1/days?limit=5')).days.map(link));
-  } catch (e) {
-    refuse(e);
+    return await answer;
+  } finally {
+    clearTimeout(slow);
+    $('day-told').textContent = told;
   }
+}
+
+// look asks for the day, once at a time: it can be a long one.
+let looks = null, again = false;
+function look() {
+  again = true;
+  looks ||= (async () => {
+    while (again) {
+      again = false;
+      try {
+        render(await slowly(call('GET', '/v1/day/x', undefined, undefined, LONG)));
+        $('day-before').replaceChildren(...(await call('GET', '/v1/days?limit=5')).days.map(link));
+      } catch (e) {
+        refuse(e);
+      }
+    }
+    looks = null;
+  })();
+  return looks;
 }
 
 function refuse(e) {
@@ -79,15 +100,15 @@ function refuse(e) {
 }
 
 // ask sends a request once, however often the button is pressed until it is answered.
-async function ask(button, path, body, done) {
+async function ask(button, path, body, done, wait) {
   const what = `${path} ${JSON.stringify(body)}`;
   if (!clicks.has(what)) clicks.set(what, newKey());
   button.disabled = true;
   $('day-told').textContent = '';
   try {
-    const answer = await insist('POST', path, body, clicks.get(what));
+    const answer = insist('POST', path, body, clicks.get(what), wait);
+    done(await (wait ? slowly(answer) : answer));
     clicks.delete(what);
-    done(answer);
   } catch (e) {
     if (e instanceof Problem) clicks.delete(what);
     refuse(e);
@@ -113,5 +134,5 @@ $('day-open').addEventListener('click', () => {
 });
 $('day-close').addEventListener('click', () => $('day').close());
 $('day-enter').addEventListener('click', () => ask($('day-enter'), '/v1/drawers', { operator: $('day-who').value.trim(), kind: $('day-kind').value, amount: $('day-amount').value.trim() }, () => { $('day-amount').value = ''; }));
-$('day-z').addEventListener('click', () => ask($('day-z'), '/v1/day/z', { operator: $('day-who').value.trim() }, (d) => { $('day-told').textContent = word('closed', d.number); }));
-call('GET', '/v1/day/x').then(() => { $('day-open').hidden = false; }, () => {});
+$('day-z').addEventListener('click', () => ask($('day-z'), '/v1/day/z', { operator: $('day-who').value.trim() }, (d) => { $('day-told').textContent = word('closed', d.number); }, LONG));
+call('GET', '/v1/days?limit=1').then(() => { $('day-open').hidden = false; }, () => {});

@@ -12,12 +12,15 @@ export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// LONG is for what may take minutes: a day that nobody has closed for a year.
+export const LONG = 900000;
+
 // call asks once. Any error but a Problem says that the outcome is not known.
-export async function call(method, path, body, key) {
+export async function call(method, path, body, key, wait = 10000) {
   const headers = {};
   if (body) headers['Content-Type'] = 'application/json';
   if (key) headers['Idempotency-Key'] = `"${key}"`;
-  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(10000) });
+  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(wait) });
   const value = await answer.json();
   if (!answer.ok) throw new Problem(value);
   return value;
@@ -25,10 +28,10 @@ export async function call(method, path, body, key) {
 
 // insist asks again under the same key until it is answered or gives up. Without
 // a key only what may be done twice is asked for.
-export async function insist(method, path, body, key) {
+export async function insist(method, path, body, key, wait) {
   for (let tries = 1; ; tries++) {
     try {
-      return await call(method, path, body, key);
+      return await call(method, path, body, key, wait);
     } catch (e) {
       const again = !(e instanceof Problem) || e.code === 'once_in_flight' || e.status === 503;
       if (!again || tries === 4) throw e;
