@@ -72,9 +72,14 @@ func (e *evidence) build(ctx context.Context, temp string, o Options, q Recoveri
 		origin              []byte
 		books, adopt, trust bool
 	}{
-		{e.origin, true, true, true}, {e.origin, false, true, true},
-		{e.origin, true, true, false}, {e.origin, true, false, false}, {e.origin, false, true, false}, {e.origin, false, false, false},
-		{name, true, false, false}, {name, false, false, false},
+		{e.origin, true, true, true},
+		{e.origin, false, true, true},
+		{e.origin, true, true, false},
+		{e.origin, true, false, false},
+		{e.origin, false, true, false},
+		{e.origin, false, false, false},
+		{name, true, false, false},
+		{name, false, false, false},
 	} {
 		if other && bytes.Equal(try.origin, e.origin) || try.adopt && len(e.ends) == 0 || try.trust && (q.replay || len(e.long()) == 0) {
 			continue
