@@ -70,9 +70,17 @@ func (m *months) step() {
 		commit(m.t, m.db, s.ID, sale.Event{Kind: sale.Concluded})
 	case k == 18:
 		m.own++
-		shown(m.t, m.db, own("promptpay", int64(100+m.own), 0))
-		if m.own%2 == 0 { // and a receipt of the one before it
-			receive(m.t, m.db, offline.Receipt{ID: fmt.Sprint("r", m.own), Source: "s", Amount: thb(int64(99 + m.own)), At: m.clock.Wall()})
+		o := shown(m.t, m.db, own("promptpay", int64(100+m.own), 0))
+		r := offline.Receipt{ID: fmt.Sprint("r", m.own), Source: "s", Amount: thb(int64(99 + m.own)), At: m.clock.Wall()}
+		switch m.own % 4 {
+		case 0: // the receipt of the one before it
+			receive(m.t, m.db, r)
+		case 2: // one that is nobody's, and one on somebody's word
+			r.Amount = thb(5)
+			receive(m.t, m.db, r)
+			if _, err := m.db.Reconcile(m.t.Context(), o.ID, "", "Li", "seen at the bank"); err != nil {
+				m.t.Fatal(err)
+			}
 		}
 	case k > 15 && len(m.done) > 0: // an old one comes back
 		i := m.pick(m.done)

@@ -319,7 +319,7 @@ func (r *rebuild) record(tx *bbolt.Tx, before, after sale.Sale, line ledger.Line
 		return err
 	}
 	now := sale.Now{At: line.Event.At, Since: line.Event.At}
-	return r.db.put(tx, before, after, line.Event, now, sale.Once{})
+	return errors.Join(takeAgain(tx, after, line.Event), r.db.put(tx, before, after, line.Event, now, sale.Once{}))
 }
 
 // layOutAs makes a file of today's layout whose name is given.

@@ -6,6 +6,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"qrposd/rules/offline"
 	"qrposd/rules/sale"
 	"qrposd/store/record"
 )
@@ -108,6 +109,24 @@ func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
 		}
 	}
 	return nil
+}
+
+// takeAgain remembers the receipt of a sale as it was remembered when it was taken: one
+// payment is for one sale, also after the page that says so is lost. The sale leaves out
+// for which scheme the statement was; the digest knows.
+func takeAgain(tx *bbolt.Tx, s sale.Sale, ev sale.Event) error {
+	was := ev.Receipt
+	if ev.Kind != sale.ReceiptFound || was == nil || s.Own == nil {
+		return nil
+	}
+	r := Receipt{
+		Receipt: offline.Receipt{ID: was.ID, Source: was.Source, Reference: was.Reference, Amount: was.Amount, At: was.At}, Digest: was.Digest, Wall: ev.Wall,
+		Match: offline.Match{Outcome: offline.Matched, Why: string(was.How), Sale: s.ID},
+	}
+	if digestOf(r.Receipt) != r.Digest {
+		r.Scheme = s.Own.Scheme
+	}
+	return putRecord(tx.Bucket(offlineBucket), receiptAt(r.ID), r)
 }
 
 // allTold says that what people see of cases has each disagreement that the lines tell of.
