@@ -121,11 +121,14 @@ func (d *Daemon) salvageHealth() api.Part {
 	if d.healed == nil {
 		return p
 	}
-	s, detail := d.healed.Salvaged, "nothing that was acknowledged is missing"
+	s, detail := d.healed.Salvaged, "nothing of a sale that was acknowledged is missing"
 	if !s.Whole {
 		detail = fmt.Sprintf("%d lines are missing, %d belong to sales that are cut short, and what came after the last line is not known", s.Missing, s.Unproven)
 	}
 	detail = fmt.Sprintf("the file was damaged (%s) and was put together of %d lines; %s; %d sales are asked about first and are not charged again", s.Cause, s.Lines, detail, d.healed.Asked)
+	if !s.Books {
+		detail += "; what people entered is lost: closed days, drawers, answers to cases, receipts of no sale"
+	}
 	if s.Unread > 0 {
 		detail += fmt.Sprintf("; %d archives can be read in part only, and a caller's key that was used for one of their sales may be free again", s.Unread)
 	}

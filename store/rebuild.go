@@ -38,7 +38,7 @@ type Salvaged struct {
 	Archives int      `json:"archives,omitempty"` // older parts that are used as they are
 	Trusted  int      `json:"trusted,omitempty"`  // of them, on the proof that they carry
 	Unread   int      `json:"unread,omitempty"`   // older parts that can be read in part only: keys that were used may be free again
-	Whole    bool     `json:"whole"`              // nothing that was acknowledged is missing
+	Whole    bool     `json:"whole"`              // no line that was acknowledged is missing
 	Books    bool     `json:"books"`              // what people entered about days, drawers and cases is there
 }
 

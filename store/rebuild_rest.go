@@ -74,6 +74,8 @@ func (r *rebuild) copyBooks(from, tx *bbolt.Tx) error {
 	for _, name := range books {
 		b, was := tx.Bucket(name), from.Bucket(name)
 		if k, _ := was.Cursor().First(); k == nil {
+			// Every store has where its first day begins.
+			r.done.Books = r.done.Books && string(name) != string(dayBucket)
 			continue
 		}
 		if string(name) == string(offlineBucket) { // the rest of it follows from the sales

@@ -221,7 +221,7 @@ func (db *DB) sign(tx *bbolt.Tx, r *RestoreRecord, floor uint64) error {
 	if w := r.Salvaged; w != nil {
 		c.Kind = StoreSalvaged
 		c.Data["lines"], c.Data["missing"], c.Data["unproven"] = strconv.FormatUint(w.Lines, 10), strconv.FormatUint(w.Missing, 10), strconv.FormatUint(w.Unproven, 10)
-		c.Data["whole"], c.Data["damage"] = strconv.FormatBool(w.Whole), w.Cause
+		c.Data["whole"], c.Data["books"], c.Data["damage"] = strconv.FormatBool(w.Whole), strconv.FormatBool(w.Books), w.Cause
 	}
 	return errors.Join(begun.SetSequence(next), putMeta(tx, restoredKey, append(list, *r)), putMeta(tx, clockKey, last), db.rebind(tx, r.Wall), openCase(tx, c))
 }

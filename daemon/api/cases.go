@@ -129,7 +129,13 @@ func (c Case) Worded() Case {
 		c.Says.Evidence = append(c.Says.Evidence, Text{n + " entries came back, " + lost + " are missing, " + c.Evidence["unproven"] + " belong to sales that are cut short.", "恢复 " + n + " 条记录，缺失 " + lost + " 条，另有 " + c.Evidence["unproven"] + " 条属于不完整的交易。"})
 	}
 	if c.Evidence["whole"] == "true" {
-		c.Says.Evidence = append(c.Says.Evidence, Text{"Nothing that the till had acknowledged is missing.", "本机已确认的记录没有缺失。"})
+		c.Says.Evidence = append(c.Says.Evidence, Text{"Nothing of a sale that the till had acknowledged is missing.", "本机已确认的交易记录没有缺失。"})
+	}
+	if c.Evidence["books"] == "false" {
+		c.Says.Evidence = append(c.Says.Evidence, Text{
+			"What people had entered is lost: closed days, drawers, answers to cases, receipts of no sale. Keep the printed days, count the drawers, and hand the statements in again.",
+			"人工录入的内容已丢失：日结、钱箱、事项处理记录及未匹配的到账记录。请保留已打印的日结单，重新清点钱箱，并重新提交对账单。",
+		})
 	}
 	if made := c.Evidence["made"]; made != "" && c.Evidence["lines"] == "" {
 		c.Says.Evidence = append(c.Says.Evidence, Text{"The backup ends at " + made + ".", "备份截止时间：" + made + "。"})

@@ -36,6 +36,9 @@ func salvage(ctx context.Context, c *call) error {
 	if s.Archives > 0 {
 		fmt.Fprintf(c.out, "%d archives of older sales are used as they are\n", s.Archives)
 	}
+	if !s.Books {
+		fmt.Fprintln(c.out, "what people entered is lost: closed days, drawers, answers to cases, receipts of no sale")
+	}
 	if s.Unread > 0 {
 		fmt.Fprintf(c.out, "%d archives can be read in part only: a caller's key that was used for one of their sales may be free again\n", s.Unread)
 	}
