@@ -108,7 +108,7 @@ func (e *evidence) build(ctx context.Context, temp string, o Options, q Recoveri
 // all of a year once more takes ten times as long as taking it.
 func (r *rebuild) check(temp string) error {
 	look := CheckFile
-	if r.trusts && r.done.Archives > 0 {
+	if r.done.Trusted > 0 {
 		look = CheckAlone
 	}
 	report, err := look(temp)
